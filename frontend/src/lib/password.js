@@ -1,0 +1,17 @@
+/** A password field whose text can be looked at. */
+export const password = () => ({
+  shown: false,
+
+  get kind() {
+    return this.shown ? 'text' : 'password'
+  },
+
+  get hidden() {
+    return !this.shown
+  },
+
+  toggle() {
+    this.shown = !this.shown
+    this.$refs.field.focus()
+  },
+})

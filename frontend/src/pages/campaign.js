@@ -1,0 +1,239 @@
+import Alpine from '@alpinejs/csp'
+
+import { Throughput } from '../lib/chart.js'
+import { fill, fromNow, moment, number, percent, rate, wholePercent } from '../lib/format.js'
+import { Feed } from '../lib/live.js'
+
+const announceEvery = 20_000
+const refreshEvery = 4000
+const points = 1800
+
+/** The pieces of the bar in their order; each is what its count says, nothing counted twice. */
+const pieces = ({ read, delivered, sent, failed, unknown, suppressed, cancelled, expired }) => [
+  ['read', read],
+  ['delivered', delivered - read],
+  ['sent', sent - delivered],
+  ['failed', failed],
+  ['unknown', unknown],
+  ['skipped', suppressed + cancelled + expired],
+]
+
+/** Where each piece begins and how long it is, in percent of the whole. */
+function layOut(progress) {
+  const bar = {}
+  let start = 0
+  for (const [name, count] of pieces(progress)) {
+    const width = progress.total ? (100 * Math.max(0, count)) / progress.total : 0
+    bar[name] = { x: `${start}%`, width: `${width}%` }
+    start += width
+  }
+  return bar
+}
+
+/** The live campaign page. Its texts, its first figures and its addresses come as data-attributes. */
+const campaign = () => ({
+  progress: {},
+  texts: {},
+  feedState: 'connecting',
+  announcement: '',
+  charted: false,
+  announcedAt: 0,
+  refreshedAt: 0,
+
+  init() {
+    const { progress, texts, history, live, poll, rules } = this.$root.dataset
+    this.progress = JSON.parse(progress)
+    this.texts = JSON.parse(texts)
+    this.rules = JSON.parse(rules)
+    // Kept out of Alpine's reach: the chart reads plain arrays, thousands of times.
+    this.series = Object.seal({ data: JSON.parse(history), chart: null })
+    this.feed = new Feed({
+      live,
+      poll,
+      onMessage: (message) => this.take(message),
+      onState: (state) => (this.feedState = state),
+    })
+    if (!this.over) this.feed.start()
+    this.plot()
+  },
+
+  take(message) {
+    if (message.type && message.type !== 'campaign.progress') return
+    if (message.total === undefined) return
+    const before = this.progress
+    this.progress = { ...before, paused_reason: null, ...message }
+    this.record()
+    this.announce(before.status !== this.progress.status)
+    if (this.over) this.feed.stop()
+    if (JSON.stringify(before) !== JSON.stringify(this.progress)) this.refreshList()
+  },
+
+  /** An action of this page answered; the event carries the new progress. */
+  acted(event) {
+    this.take(event.detail)
+    if (!this.over && this.feed.stopped) this.feed.restart()
+  },
+
+  record() {
+    const { data } = this.series
+    const now = Date.now() / 1000
+    if (this.progress.status !== 'running' && !this.charted) return
+    if (data[0].at(-1) >= now) return
+    data[0].push(now)
+    data[1].push(this.progress.per_minute ?? 0)
+    for (const column of data) column.splice(0, Math.max(0, column.length - points))
+    this.plot()
+  },
+
+  plot() {
+    const { series } = this
+    if (series.data[0].length < 2) return
+    this.charted = true
+    if (series.chart) {
+      series.chart.set(series.data)
+      return
+    }
+    // The element is measured, so it must be visible first.
+    this.$nextTick(() => {
+      series.chart ??= new Throughput(this.$refs.chart, {
+        data: series.data,
+        tipSentence: this.texts.tip,
+      })
+    })
+  },
+
+  announce(urgent) {
+    const now = Date.now()
+    if (!urgent && now - this.announcedAt < announceEvery) return
+    this.announcedAt = now
+    this.announcement = `${this.statusLabel}. ${this.valueText}`
+  },
+
+  refreshList() {
+    const now = Date.now()
+    clearTimeout(this.refreshTimer)
+    const wait = this.over ? 300 : Math.max(0, this.refreshedAt + refreshEvery - now)
+    this.refreshTimer = setTimeout(() => {
+      this.refreshedAt = Date.now()
+      if (document.visibilityState === 'visible') {
+        document.getElementById('deliveries')?.dispatchEvent(new CustomEvent('recado:refresh'))
+      }
+    }, wait)
+  },
+
+  askToCancel() {
+    this.$refs.dialog.showModal()
+  },
+
+  keep() {
+    this.$refs.dialog.close()
+  },
+
+  get over() {
+    return ['completed', 'cancelled', 'failed'].includes(this.progress.status)
+  },
+
+  get allowed() {
+    return this.rules[this.progress.status] ?? []
+  },
+
+  get cannotStart() {
+    return !this.allowed.includes('start')
+  },
+
+  get cannotPause() {
+    return !this.allowed.includes('pause')
+  },
+
+  get cannotResume() {
+    return !this.allowed.includes('resume')
+  },
+
+  get cannotCancel() {
+    return !this.allowed.includes('cancel')
+  },
+
+  get statusLabel() {
+    return this.texts.statuses[this.progress.status] ?? this.progress.status
+  },
+
+  get status() {
+    return this.progress.status
+  },
+
+  get settled() {
+    return this.progress.total - this.progress.pending - this.progress.sending
+  },
+
+  get settledShare() {
+    return this.progress.total ? this.settled / this.progress.total : 0
+  },
+
+  get percent() {
+    return wholePercent(this.settledShare)
+  },
+
+  get percentValue() {
+    return Math.floor(this.settledShare * 100)
+  },
+
+  get valueText() {
+    return fill(this.texts.value, {
+      percent: this.percent,
+      done: number(this.settled),
+      total: number(this.progress.total),
+    })
+  },
+
+  get doneText() {
+    return fill(this.texts.done, {
+      done: number(this.settled),
+      total: number(this.progress.total),
+    })
+  },
+
+  get shown() {
+    const names = Object.keys(this.progress)
+    return Object.fromEntries(names.map((name) => [name, number(this.progress[name])]))
+  },
+
+  get bar() {
+    return layOut(this.progress)
+  },
+
+  get rateText() {
+    if (this.progress.status !== 'running') return '—'
+    return fill(this.texts.rate, { rate: rate(this.progress.per_minute ?? 0) })
+  },
+
+  get successText() {
+    const { success_rate: success } = this.progress
+    return success == null ? '—' : percent(success)
+  },
+
+  get etaText() {
+    const { eta, status } = this.progress
+    const end = eta == null ? null : new Date(eta)
+    if (status !== 'running' || !end || Number.isNaN(end.valueOf())) return '—'
+    return fill(this.texts.eta, { moment: moment(end), distance: fromNow(end) })
+  },
+
+  get pausedText() {
+    const reason = this.progress.paused_reason
+    return this.texts.reasons[reason] ?? reason ?? this.texts.reasons.other
+  },
+
+  get notPaused() {
+    return this.progress.status !== 'paused'
+  },
+
+  get notOffline() {
+    return this.over || this.feedState !== 'offline'
+  },
+
+  get notLive() {
+    return this.over || this.feedState !== 'live'
+  },
+})
+
+Alpine.data('campaign', campaign)
