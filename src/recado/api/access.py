@@ -1,0 +1,76 @@
+"""Who is calling, by API key or by the session of a page, and what the role allows."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from recado.domain.errors import Forbidden, Unauthenticated
+from recado.domain.ids import UserId, WorkspaceId
+from recado.features.users import keys, service
+from recado.features.users.roles import Role
+from recado.platform import clock
+from recado.platform.postgres import Transaction
+from recado.platform.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller inside one workspace."""
+
+    runtime: Runtime
+    workspace_id: WorkspaceId
+    role: Role
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction inside the caller's workspace."""
+        async with self.runtime.db.workspace(self.workspace_id) as tx:
+            yield tx
+
+
+def runtime_of(connection: HTTPConnection) -> Runtime:
+    """The process's runtime, as bootstrap has put it on the application."""
+    runtime: Runtime = connection.app.state.runtime
+    return runtime
+
+
+async def identify(connection: HTTPConnection) -> Access:
+    """Read the key or the session of a request or WebSocket.
+
+    Raises:
+        Unauthenticated: Neither is there, or it no longer holds.
+    """
+    runtime = runtime_of(connection)
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        holder = await keys.authenticate(runtime.db, token.strip(), clock.now())
+        return Access(runtime, holder.workspace_id, holder.role)
+    session = connection.scope.get("session") or {}
+    if "user_id" in session and "workspace_id" in session:
+        person = await service.signed_in(
+            runtime.db, UserId(session["user_id"]), WorkspaceId(session["workspace_id"])
+        )
+        if person is not None:
+            return Access(runtime, person.workspace_id, person.role)
+    raise Unauthenticated
+
+
+def _require(role: Role) -> Callable[[HTTPConnection], Awaitable[Access]]:
+    async def check(connection: HTTPConnection) -> Access:
+        access = await identify(connection)
+        if not access.role.includes(role):
+            raise Forbidden
+        return access
+
+    return check
+
+
+Viewer = Annotated[Access, Depends(_require(Role.VIEWER))]
+Operator = Annotated[Access, Depends(_require(Role.OPERATOR))]
+Admin = Annotated[Access, Depends(_require(Role.ADMIN))]

@@ -1,0 +1,48 @@
+"""Lists by cursor: ``?limit=50&cursor=…`` → ``{"items": [...], "next_cursor": …}``."""
+
+import base64
+import binascii
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from recado.domain.errors import InvalidInput
+
+MOST = 200
+
+
+class WrongCursor(InvalidInput):
+    code = "wrong_cursor"
+    sentence = "The cursor is not one that a list answered with. Start again without it."
+
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page and where the next one starts."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+
+
+def encode(position: int) -> str:
+    """A position in a list as a cursor."""
+    return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None) -> int | None:
+    """The position in a cursor; raises WrongCursor for anything else."""
+    if not cursor:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise WrongCursor from error
+    if not text.isdigit() or len(text) > 18:  # noqa: PLR2004 - the digits of a bigint
+        raise WrongCursor
+    return int(text)

@@ -1,0 +1,1 @@
+"""Who may come in: users with passwords, their memberships, roles, and the keys of the API."""

@@ -1,0 +1,58 @@
+-- Row-level security: recado_app sees one workspace, whatever the code forgets; recado_system
+-- sees all, and is taken only to log in, to route callbacks, to find due work and to clear up.
+-- The login role may be anything, a superuser included: each transaction takes its role first.
+
+DO $$
+DECLARE
+    role_name text;
+    tenant_table text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['recado_app', 'recado_system', 'recado_jobs'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+        END IF;
+        EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
+    END LOOP;
+
+    FOR tenant_table IN
+        SELECT c.relname FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('CREATE POLICY tenant ON %I TO recado_app '
+            'USING (workspace_id = current_workspace_id()) '
+            'WITH CHECK (workspace_id = current_workspace_id())', tenant_table);
+        EXECUTE format('CREATE POLICY system ON %I TO recado_system '
+            'USING (true) WITH CHECK (true)', tenant_table);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO recado_app, recado_system',
+            tenant_table);
+    END LOOP;
+END $$;
+
+GRANT USAGE ON SCHEMA public TO recado_app, recado_system;
+
+ALTER TABLE workspace ENABLE ROW LEVEL SECURITY;
+ALTER TABLE workspace FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON workspace TO recado_app
+    USING (id = current_workspace_id()) WITH CHECK (id = current_workspace_id());
+CREATE POLICY system ON workspace TO recado_system USING (true) WITH CHECK (true);
+GRANT SELECT, UPDATE ON workspace TO recado_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON workspace, app_user, channel_route TO recado_system;
+
+-- Trigram operators are not leakproof: under a policy their indexes go unused. The search
+-- therefore runs as recado_system and names the workspace itself.
+CREATE FUNCTION search_contact_ids(needle text, after_id bigint, at_most integer)
+RETURNS SETOF bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT id FROM contact
+    WHERE workspace_id = current_workspace_id()
+      AND (name ILIKE '%' || needle || '%' OR phone ILIKE '%' || needle || '%')
+      AND (after_id IS NULL OR id < after_id)
+    ORDER BY id DESC LIMIT at_most
+$$;
+GRANT CREATE ON SCHEMA public TO recado_system;
+ALTER FUNCTION search_contact_ids OWNER TO recado_system;
+REVOKE CREATE ON SCHEMA public FROM recado_system;
+REVOKE ALL ON FUNCTION search_contact_ids FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_contact_ids TO recado_app;

@@ -1,0 +1,400 @@
+-- The tables of the first release. Every tenant table carries workspace_id first in its primary,
+-- unique and foreign keys, so that it can be sharded by workspace. What must be unique across
+-- workspaces stands in small system tables (app_user, channel_route).
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
+CREATE FUNCTION current_workspace_id() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(current_setting('app.workspace_id', true), '')::bigint;
+
+-- System tables -----------------------------------------------------------------------------
+
+CREATE TABLE app_user (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    email text NOT NULL,
+    name text NOT NULL DEFAULT '',
+    password_hash text NOT NULL,
+    locale text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    disabled_at timestamptz
+);
+CREATE UNIQUE INDEX app_user_email_key ON app_user (lower(email));
+
+CREATE TABLE workspace (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    country text NOT NULL DEFAULT 'BR',
+    timezone text NOT NULL DEFAULT 'America/Sao_Paulo',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Where a callback belongs: the address a provider calls, and the number it speaks of.
+CREATE TABLE channel_route (
+    channel_key text PRIMARY KEY,
+    provider text NOT NULL,
+    external_id text NOT NULL,
+    owner_workspace bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    CONSTRAINT channel_route_number_key UNIQUE (provider, external_id)
+);
+CREATE INDEX channel_route_channel ON channel_route (owner_workspace, channel_id);
+
+-- People and keys ---------------------------------------------------------------------------
+
+CREATE TABLE membership (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    user_id bigint NOT NULL REFERENCES app_user (id) ON DELETE CASCADE,
+    role text NOT NULL CHECK (role IN ('owner', 'admin', 'operator', 'viewer')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, user_id)
+);
+CREATE INDEX membership_user ON membership (user_id);
+
+CREATE TABLE api_key (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    role text NOT NULL CHECK (role IN ('owner', 'admin', 'operator', 'viewer')),
+    secret_hash bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE setting (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, key)
+);
+
+CREATE TABLE rate_limit (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    scope text NOT NULL,
+    subject_id bigint NOT NULL DEFAULT 0,
+    name text NOT NULL,
+    value numeric NOT NULL CHECK (value >= 0),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, scope, subject_id, name)
+);
+
+CREATE TABLE idempotency_key (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint,
+    response jsonb,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, key)
+);
+
+-- Channels ----------------------------------------------------------------------------------
+
+CREATE TABLE channel (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    provider text NOT NULL,
+    status text NOT NULL DEFAULT 'connecting'
+        CHECK (status IN ('connected', 'connecting', 'disconnected', 'blocked')),
+    status_detail text,
+    key text NOT NULL,
+    config jsonb NOT NULL DEFAULT '{}',
+    secrets bytea NOT NULL,
+    pacing jsonb NOT NULL DEFAULT '{}',
+    paused_until timestamptz,
+    paused_reason text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX channel_name_key ON channel (workspace_id, lower(name))
+    WHERE deleted_at IS NULL;
+
+-- The drive table: which channel has work, when, and who drives it now.
+CREATE TABLE drive (
+    workspace_id bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    due_at timestamptz,
+    owner text,
+    lease_until timestamptz,
+    token bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, channel_id),
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
+) WITH (fillfactor = 50);
+CREATE INDEX drive_due ON drive (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX drive_owner ON drive (owner) WHERE owner IS NOT NULL;
+
+-- Requests that left, by channel and minute: what long windows are rebuilt from.
+CREATE TABLE usage (
+    workspace_id bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    minute timestamptz NOT NULL,
+    requests integer NOT NULL,
+    PRIMARY KEY (workspace_id, channel_id, minute),
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
+);
+
+-- What providers called back with, stored before it is answered.
+CREATE TABLE callback (
+    workspace_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    channel_id bigint NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    body bytea NOT NULL,
+    processed_at timestamptz,
+    error text,
+    PRIMARY KEY (workspace_id, id),
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
+);
+CREATE INDEX callback_waiting ON callback (workspace_id, id) WHERE processed_at IS NULL;
+
+-- Contacts ----------------------------------------------------------------------------------
+
+CREATE TABLE contact (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL DEFAULT '',
+    phone text NOT NULL,
+    phone_key text NOT NULL,
+    wa_id text,
+    email text,
+    condominio text,
+    endereco text,
+    cargo text,
+    custom jsonb NOT NULL DEFAULT '{}',
+    timezone text,
+    opted_out_at timestamptz,
+    opt_out_source text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT contact_phone_key_key UNIQUE (workspace_id, phone_key)
+);
+CREATE INDEX contact_name_trgm ON contact USING gin (name gin_trgm_ops);
+CREATE INDEX contact_phone_trgm ON contact USING gin (phone gin_trgm_ops);
+
+CREATE TABLE tag (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX tag_name_key ON tag (workspace_id, lower(name));
+
+CREATE TABLE contact_tag (
+    workspace_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    tag_id bigint NOT NULL,
+    PRIMARY KEY (workspace_id, contact_id, tag_id),
+    FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, tag_id) REFERENCES tag (workspace_id, id) ON DELETE CASCADE
+);
+CREATE INDEX contact_tag_tag ON contact_tag (workspace_id, tag_id, contact_id);
+
+CREATE TABLE list (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX list_name_key ON list (workspace_id, lower(name));
+
+CREATE TABLE list_member (
+    workspace_id bigint NOT NULL,
+    list_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    PRIMARY KEY (workspace_id, list_id, contact_id),
+    FOREIGN KEY (workspace_id, list_id) REFERENCES list (workspace_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id) ON DELETE CASCADE
+);
+CREATE INDEX list_member_contact ON list_member (workspace_id, contact_id);
+
+CREATE TABLE contact_import (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    filename text NOT NULL,
+    size_bytes bigint NOT NULL DEFAULT 0,
+    list_id bigint,
+    mapping jsonb NOT NULL DEFAULT '{}',
+    status text NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'running', 'completed', 'failed')),
+    total bigint NOT NULL DEFAULT 0,
+    created bigint NOT NULL DEFAULT 0,
+    updated bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    error_code text,
+    error_message text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    PRIMARY KEY (workspace_id, id),
+    FOREIGN KEY (workspace_id, list_id) REFERENCES list (workspace_id, id)
+        ON DELETE SET NULL (list_id)
+);
+
+-- The uploaded file, in pieces, so that a worker on any machine can read it.
+CREATE TABLE import_chunk (
+    workspace_id bigint NOT NULL,
+    import_id bigint NOT NULL,
+    position integer NOT NULL,
+    data bytea NOT NULL,
+    PRIMARY KEY (workspace_id, import_id, position),
+    FOREIGN KEY (workspace_id, import_id) REFERENCES contact_import (workspace_id, id)
+        ON DELETE CASCADE
+);
+ALTER TABLE import_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+
+CREATE TABLE import_error (
+    workspace_id bigint NOT NULL,
+    import_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    line bigint NOT NULL,
+    "column" text NOT NULL,
+    value text NOT NULL,
+    reason text NOT NULL,
+    message text NOT NULL,
+    rejected boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (workspace_id, import_id, id),
+    FOREIGN KEY (workspace_id, import_id) REFERENCES contact_import (workspace_id, id)
+        ON DELETE CASCADE
+);
+
+-- Campaigns ---------------------------------------------------------------------------------
+
+CREATE TABLE campaign (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    status text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'scheduled', 'preparing',
+        'running', 'paused', 'completed', 'cancelled', 'failed')),
+    content jsonb NOT NULL,
+    audience jsonb NOT NULL,
+    schedule jsonb NOT NULL DEFAULT '{}',
+    pacing jsonb NOT NULL DEFAULT '{}',
+    paused_reason text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE campaign_channel (
+    workspace_id bigint NOT NULL,
+    campaign_id bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    position smallint NOT NULL,
+    PRIMARY KEY (workspace_id, campaign_id, channel_id),
+    FOREIGN KEY (workspace_id, campaign_id) REFERENCES campaign (workspace_id, id)
+        ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id)
+);
+CREATE INDEX campaign_channel_channel ON campaign_channel (workspace_id, channel_id, campaign_id);
+
+-- One execution of a campaign. The counters hold exclusive states and add up to total; the
+-- triggers on delivery keep them, inside whichever statement changes deliveries.
+CREATE TABLE run (
+    workspace_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    campaign_id bigint NOT NULL,
+    number integer NOT NULL,
+    status text NOT NULL CHECK (status IN ('preparing', 'running', 'paused', 'completed',
+        'cancelled', 'failed')),
+    materialised_at timestamptz,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    total bigint NOT NULL DEFAULT 0,
+    pending bigint NOT NULL DEFAULT 0,
+    sending bigint NOT NULL DEFAULT 0,
+    sent bigint NOT NULL DEFAULT 0,
+    delivered bigint NOT NULL DEFAULT 0,
+    read bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    unknown bigint NOT NULL DEFAULT 0,
+    suppressed bigint NOT NULL DEFAULT 0,
+    cancelled bigint NOT NULL DEFAULT 0,
+    expired bigint NOT NULL DEFAULT 0,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT run_number_key UNIQUE (workspace_id, campaign_id, number),
+    FOREIGN KEY (workspace_id, campaign_id) REFERENCES campaign (workspace_id, id)
+        ON DELETE CASCADE
+) WITH (fillfactor = 50);
+CREATE INDEX run_unsettled ON run (workspace_id, id)
+    WHERE status IN ('preparing', 'running');
+
+CREATE TABLE delivery (
+    workspace_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    run_id bigint NOT NULL,
+    contact_id bigint,
+    phone text NOT NULL,
+    phone_key text NOT NULL,
+    status text NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read',
+        'failed', 'unknown', 'suppressed', 'cancelled', 'expired')),
+    lane smallint NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL DEFAULT now(),
+    channel_id bigint,
+    text text,
+    reason text,
+    claims smallint NOT NULL DEFAULT 0,
+    attempts smallint NOT NULL DEFAULT 0,
+    error_code text,
+    error_class text,
+    error_detail text,
+    sent_at timestamptz,
+    delivered_at timestamptz,
+    read_at timestamptz,
+    failed_at timestamptz,
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT delivery_contact_key UNIQUE (workspace_id, run_id, contact_id),
+    CONSTRAINT delivery_phone_key UNIQUE (workspace_id, run_id, phone_key),
+    FOREIGN KEY (workspace_id, run_id) REFERENCES run (workspace_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id)
+        ON DELETE SET NULL (contact_id)
+) WITH (fillfactor = 80);
+CREATE INDEX delivery_claim ON delivery (workspace_id, run_id, lane, due_at, id)
+    WHERE status = 'pending';
+CREATE INDEX delivery_report ON delivery (workspace_id, run_id, status, id);
+CREATE INDEX delivery_sending ON delivery (workspace_id, channel_id, id)
+    WHERE status = 'sending';
+CREATE INDEX delivery_contact ON delivery (workspace_id, contact_id);
+
+CREATE TABLE part (
+    workspace_id bigint NOT NULL,
+    delivery_id bigint NOT NULL,
+    position smallint NOT NULL,
+    status text NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read',
+        'failed', 'unknown')),
+    provider_id text,
+    PRIMARY KEY (workspace_id, delivery_id, position),
+    FOREIGN KEY (workspace_id, delivery_id) REFERENCES delivery (workspace_id, id)
+        ON DELETE CASCADE
+) WITH (fillfactor = 80);
+CREATE INDEX part_provider ON part (workspace_id, provider_id) WHERE provider_id IS NOT NULL;
+
+-- One try to hand a part to the provider, on record before its request leaves.
+CREATE TABLE attempt (
+    workspace_id bigint NOT NULL,
+    delivery_id bigint NOT NULL,
+    part smallint NOT NULL,
+    number smallint NOT NULL,
+    channel_id bigint NOT NULL,
+    status text NOT NULL CHECK (status IN ('claimed', 'accepted', 'refused', 'unknown',
+        'released')),
+    lease text NOT NULL,
+    claimed_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    provider_id text,
+    error_code text,
+    error_class text,
+    error_detail text,
+    PRIMARY KEY (workspace_id, delivery_id, part, number),
+    FOREIGN KEY (workspace_id, delivery_id) REFERENCES delivery (workspace_id, id)
+        ON DELETE CASCADE
+) WITH (fillfactor = 80);

@@ -1,0 +1,36 @@
+"""One Redis client a process, the names of keys, and Lua scripts beside the code that calls them.
+
+Redis is never the truth: whatever is kept there can be rebuilt from PostgreSQL.
+"""
+
+from importlib.resources import files
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+
+from recado.domain.ids import WorkspaceId
+
+
+def connect(url: str) -> "Redis":
+    """A client with its pool. Calls are never repeated by the client: a script may have run."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=5,
+        socket_connect_timeout=5,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=200,
+    )
+
+
+def key(workspace_id: WorkspaceId, *parts: object) -> str:
+    """A key of one workspace, tagged so that a cluster keeps all of them in one slot."""
+    return ":".join([f"recado:{{{int(workspace_id)}}}", *map(str, parts)])
+
+
+def script(redis: "Redis", package: str, name: str) -> AsyncScript:
+    """A Lua script that stands beside a package's code, loaded again after a flush by itself."""
+    return redis.register_script(files(package).joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,28 @@
+"""Plain SQL in ``queries.sql`` beside its feature, read by name.
+
+A file holds blocks that start with ``-- name: some_name``; the text up to the next such line is
+one statement with ``%(parameter)s`` placeholders.
+"""
+
+import re
+from importlib.resources import files
+from typing import LiteralString, cast
+
+_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+class Queries:
+    """The named statements of one file; asking for a name that is not there raises KeyError."""
+
+    def __init__(self, text: str) -> None:
+        pieces = _HEADING.split(text)
+        self._statements = dict(zip(pieces[1::2], map(str.strip, pieces[2::2]), strict=True))
+
+    def __getitem__(self, name: str) -> LiteralString:
+        # The files are part of the package, as literal as a string in the source.
+        return cast("LiteralString", self._statements[name])
+
+
+def load(package: str, name: str = "queries.sql") -> Queries:
+    """Read the named statements that stand beside a package's code."""
+    return Queries(files(package).joinpath(name).read_text(encoding="utf-8"))
