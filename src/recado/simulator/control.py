@@ -1,0 +1,136 @@
+"""The ``/_sim`` endpoints: register channels, set faults, look at what happened, start over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from recado.domain.errors import InvalidInput, NotFound, RecadoError
+from recado.simulator import faults
+from recado.simulator.settings import changed
+from recado.simulator.wire import Answer, Request, json_answer
+from recado.simulator.world import Provider, World
+
+
+class NoSuchEndpoint(NotFound):
+    sentence = "The simulator has no such endpoint. Its endpoints are described in its manual."
+
+
+class Control:
+    """Answers the endpoints that no provider has."""
+
+    def __init__(self, world: World, providers: Mapping[str, Provider]) -> None:
+        self._world = world
+        self._providers = providers
+        self._calls: dict[tuple[str, str], Callable[[Request], Answer]] = {
+            ("GET", "channels"): self._channels,
+            ("POST", "channels"): self._register,
+            ("GET", "faults"): self._faults,
+            ("POST", "faults"): self._set_faults,
+            ("GET", "settings"): self._settings,
+            ("POST", "settings"): self._change_settings,
+            ("GET", "log"): self._log,
+            ("GET", "stats"): self._stats,
+            ("POST", "inbound"): self._inbound,
+            ("POST", "reset"): self._reset,
+        }
+
+    def handle(self, request: Request) -> Answer:
+        """Answer a request below ``/_sim``: 422 for bad input, 404 for an unknown path."""
+        call = self._calls.get((request.method, "/".join(request.parts[1:])))
+        try:
+            if call is None:
+                raise NoSuchEndpoint
+            return call(request)
+        except RecadoError as error:
+            status = 404 if isinstance(error, NotFound) else 422
+            body = {"error": {"code": error.code, "message": error.message()}}
+            return json_answer(body, status=status)
+
+    def _channels(self, _: Request) -> Answer:
+        listed = [c for provider in self._providers.values() for c in provider.channels()]
+        return json_answer(listed)
+
+    def _register(self, request: Request) -> Answer:
+        fields = _object(request)
+        return json_answer(self._provider(fields).register(fields), status=201)
+
+    def _inbound(self, request: Request) -> Answer:
+        fields = _object(request)
+        return json_answer(self._provider(fields).write_inbound(fields), status=201)
+
+    def _faults(self, _: Request) -> Answer:
+        return json_answer({"rules": self._world.faults.report()})
+
+    def _set_faults(self, request: Request) -> Answer:
+        wanted = faults.parse(request.body)
+        self._world.faults.replace(wanted.rules, append=wanted.append)
+        return self._faults(request)
+
+    def _settings(self, _: Request) -> Answer:
+        return json_answer(self._world.settings)
+
+    def _change_settings(self, request: Request) -> Answer:
+        self._world.settings = changed(self._world.settings, _object(request))
+        return self._settings(request)
+
+    def _log(self, request: Request) -> Answer:
+        query = request.query()
+        rows = self._world.journal.log(
+            channel=query.get("channel"),
+            since=_number(query, "since"),
+            limit=_count(query, "limit"),
+        )
+        return Answer(200, rows)
+
+    def _stats(self, _: Request) -> Answer:
+        callbacks = self._world.outbox.stats()
+        return json_answer({**self._world.journal.stats(), "callbacks": callbacks})
+
+    def _reset(self, request: Request) -> Answer:
+        fields = _object(request) if request.body else {}
+        channels = fields.pop("channels", False)
+        if fields or not isinstance(channels, bool):
+            raise InvalidInput('A reset takes {{"channels": true}} or nothing.')
+        self._world.reset()
+        for provider in self._providers.values():
+            provider.reset(channels=channels)
+        return json_answer({"reset": True})
+
+    def _provider(self, fields: Mapping[str, Any]) -> Provider:
+        name = fields.get("provider", "meta")
+        provider = self._providers.get(name) if isinstance(name, str) else None
+        if provider is None:
+            raise InvalidInput(
+                "There is no provider {name}: give one of {known}.",
+                name=name,
+                known=", ".join(self._providers),
+            )
+        return provider
+
+
+def _object(request: Request) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(request.body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise InvalidInput("The body must be a JSON object: {reason}.", reason=error) from None
+
+
+def _number(query: Mapping[str, str], name: str) -> float | None:
+    if name not in query:
+        return None
+    try:
+        return float(query[name])
+    except ValueError:
+        raise InvalidInput("{name} must be a number.", name=name) from None
+
+
+def _count(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidInput("{name} must be a whole number.", name=name)
+    return int(text)

@@ -1,0 +1,142 @@
+"""Uploaded media: kept in memory, described, downloaded and deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import OrderedDict
+from typing import NamedTuple
+
+import python_multipart
+from python_multipart.exceptions import FormParserError
+
+from recado.simulator.meta import responses
+from recado.simulator.meta.codes import Refusal, unknown_object
+from recado.simulator.seeded import draw
+from recado.simulator.wire import Answer, Request, json_answer
+from recado.simulator.world import World
+
+MEGABYTE = 1024 * 1024
+# Meta: what each type may weigh; documents, and whatever else is taken as one, 100 MB.
+_MOST = {
+    "image/jpeg": 5 * MEGABYTE,
+    "image/png": 5 * MEGABYTE,
+    "image/webp": MEGABYTE // 2,
+    "video/mp4": 16 * MEGABYTE,
+    "video/3gpp": 16 * MEGABYTE,
+    "audio/aac": 16 * MEGABYTE,
+    "audio/amr": 16 * MEGABYTE,
+    "audio/mpeg": 16 * MEGABYTE,
+    "audio/mp4": 16 * MEGABYTE,
+    "audio/ogg": 16 * MEGABYTE,
+    "text/plain": 100 * MEGABYTE,
+}
+_DOCUMENTS = "application/"
+_DOCUMENTS_MOST = 100 * MEGABYTE
+# Meta: an upload lives 30 days, its download address five minutes.
+UPLOAD_SECONDS = 30 * 24 * 3600
+ADDRESS_SECONDS = 5 * 60
+# The oldest give way, so that a long run does not fill the memory.
+KEPT = 100
+
+
+class Medium(NamedTuple):
+    """An upload; ``at`` in unix seconds."""
+
+    mime_type: str
+    content: bytes
+    at: float
+
+
+class MediaStore:
+    """The uploads by their id."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._media: OrderedDict[str, Medium] = OrderedDict()
+        self._count = 0
+
+    def reset(self) -> None:
+        """Forget all uploads."""
+        self._media.clear()
+
+    def has(self, media_id: str) -> bool:
+        """Whether there is such an upload, and it is not too old."""
+        medium = self._media.get(media_id)
+        return medium is not None and self._world.clock.now() - medium.at < UPLOAD_SECONDS
+
+    def upload(self, request: Request, number_id: str) -> Answer:
+        """Take a file on from a multipart form: ``messaging_product``, ``file`` and ``type``."""
+        fields, medium = self._parse(request)
+        if fields.get("messaging_product") != "whatsapp":
+            raise Refusal(100, "The parameter messaging_product is required.")
+        if medium is None:
+            raise Refusal(131008, "The parameter file is required.")
+        mime_type = fields.get("type", medium.mime_type).split(";")[0].strip().lower()
+        most = _MOST.get(mime_type)
+        if most is None and mime_type.startswith(_DOCUMENTS):
+            most = _DOCUMENTS_MOST
+        if most is None:
+            raise Refusal(100, f"Param file must be a file with a supported type, not {mime_type}.")
+        if len(medium.content) > most:
+            raise Refusal(131053, f"The file has over {most} bytes, the limit of {mime_type}.")
+        self._count += 1
+        drawn = draw(self._world.settings.seed, "media", number_id, self._count)
+        media_id = str(10**15 + int.from_bytes(drawn[:6], "big"))
+        self._media[media_id] = medium._replace(mime_type=mime_type)
+        if len(self._media) > KEPT:
+            self._media.popitem(last=False)
+        return json_answer({"id": media_id})
+
+    def describe(self, request: Request, media_id: str) -> Answer:
+        """What an upload is, and an address that gives it for five minutes."""
+        medium = self._media[media_id]
+        host = request.header(b"host").decode("latin-1")
+        until = int(self._world.clock.now()) + ADDRESS_SECONDS
+        path = "/".join(request.parts[:3])
+        return json_answer(
+            {
+                "messaging_product": "whatsapp",
+                "url": f"http://{host}/{path}/download?until={until}",
+                "mime_type": medium.mime_type,
+                "sha256": hashlib.sha256(medium.content).hexdigest(),
+                "file_size": len(medium.content),
+                "id": media_id,
+            }
+        )
+
+    def download(self, request: Request, media_id: str) -> Answer:
+        """The file itself, 404 when the address is too old."""
+        until = request.query().get("until", "")
+        fresh = until.isdecimal() and self._world.clock.now() < int(until)
+        if not fresh or not self.has(media_id):
+            return Answer(404, b"")
+        medium = self._media[media_id]
+        return Answer(200, medium.content, medium.mime_type.encode("latin-1", "replace"))
+
+    def delete(self, media_id: str) -> Answer:
+        """Forget an upload."""
+        if self._media.pop(media_id, None) is None:
+            raise unknown_object(media_id, method="DELETE")
+        return responses.success()
+
+    def _parse(self, request: Request) -> tuple[dict[str, str], Medium | None]:
+        fields: dict[str, str] = {}
+        files: list[Medium] = []
+
+        def on_field(field: python_multipart.multipart.Field) -> None:
+            name = (field.field_name or b"").decode("utf-8", "replace")
+            fields[name] = (field.value or b"").decode("utf-8", "replace")
+
+        def on_file(file: python_multipart.multipart.File) -> None:
+            file.file_object.seek(0)
+            content = file.file_object.read()
+            mime_type = file.content_type or "application/octet-stream"
+            files.append(Medium(mime_type, content, self._world.clock.now()))
+
+        headers = {"Content-Type": request.header(b"content-type")}
+        try:
+            python_multipart.parse_form(headers, io.BytesIO(request.body), on_field, on_file)
+        except (FormParserError, ValueError) as error:
+            raise Refusal(100, f"The form cannot be read: {error}") from None
+        return fields, files[0] if files else None

@@ -1,0 +1,240 @@
+"""A message's way through the simulated Cloud API: throttles, faults, acceptance, callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from recado.simulator.faults import Candidate, Fault, Verdict
+from recado.simulator.journal import Accepted
+from recado.simulator.meta import responses
+from recado.simulator.meta.channels import Number, Numbers
+from recado.simulator.meta.codes import Refusal, lookup
+from recado.simulator.meta.messages import Outgoing, ReadMark, read
+from recado.simulator.meta.templates import default_templates, fill
+from recado.simulator.meta.webhooks import Pricing, Status, Update, callback_error
+from recado.simulator.seeded import draw, portion
+from recado.simulator.wire import HTML, Answer, Dropped, Request
+from recado.simulator.world import World
+
+PROVIDER = "meta"
+DEFAULT_HANG_MS = 60_000
+DEFAULT_LATE_MS = 5_000
+DEFAULT_RETRY_AFTER = 5
+BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+
+
+class Throttled(Refusal):
+    """A refusal that says when to come back (seconds)."""
+
+    def __init__(self, code: int, details: str | None, *, http: int, retry_after: int) -> None:
+        super().__init__(code, details, http=http)
+        self.retry_after = retry_after
+
+
+class Sending:
+    """Takes messages on and has their statuses called back."""
+
+    def __init__(self, world: World, numbers: Numbers) -> None:
+        self._world = world
+        self._numbers = numbers
+
+    async def send(self, request: Request, number: Number) -> Answer:
+        """Answer a request to send from a number.
+
+        Raises:
+            Refusal: Meta refuses it, by itself or because a fault says so.
+            Dropped: A fault closes the connection.
+
+        """
+        world = self._world
+        at = world.clock.now()
+        asked = read(request.body)
+        if isinstance(asked, ReadMark):
+            return responses.success()
+        channel = number.metadata.phone_number_id
+        world.journal.request(channel, at)
+        message, category = self._complete(asked, number)
+        settings = world.settings
+        number.throttle(
+            message.wa_id,
+            at,
+            per_second=settings.messages_per_second,
+            pair_rate=settings.pair_rate,
+        )
+        sequence = number.next_sequence(message.to)
+        drawn = draw(settings.seed, PROVIDER, channel, message.to, sequence)
+        verdict = world.faults.decide(
+            Candidate(PROVIDER, channel, (message.to, message.wa_id), message.kind, message.text),
+            lambda place: portion(draw(settings.seed, "fault", place, drawn.hex()), 0),
+        )
+        if verdict.answer is not None and not _accepts(verdict.answer):
+            await self._pause(verdict)
+            return await self._refuse(verdict.answer, request, number)
+        wamid = responses.message_id(message.wa_id, drawn)
+        world.journal.accept(
+            Accepted(
+                at,
+                PROVIDER,
+                channel,
+                message.to,
+                message.text,
+                message.reference,
+                wamid,
+                message.kind,
+            )
+        )
+        self._call_back(number, message, wamid, drawn, verdict, at=at, category=category)
+        await self._pause(verdict)
+        answer = responses.accepted(
+            to=message.input,
+            wa_id=message.wa_id,
+            wamid=wamid,
+            message_status="accepted" if message.kind == "template" else None,
+        )
+        if verdict.answer is not None:
+            return await _spoil(verdict.answer, answer, request)
+        return answer
+
+    def _complete(self, asked: Outgoing, number: Number) -> tuple[Outgoing, str]:
+        """The message with a template's text filled in, and the category it is charged as."""
+        if asked.to == number.metadata.display_phone_number:
+            raise Refusal(131021)
+        if number.disconnected:
+            raise Refusal(133010)
+        if asked.kind != "template":
+            return asked, "service"
+        own = self._numbers.own_templates(number.waba_id)
+        closed = bool(own) or self._world.settings.strict
+        filled = fill(asked.body, own or default_templates(), closed=closed)
+        return asked._replace(text=filled.text), filled.category
+
+    async def _pause(self, verdict: Verdict) -> None:
+        if verdict.delay is not None:
+            await asyncio.sleep((verdict.delay.ms or 0) / 1000)
+
+    async def _refuse(self, fault: Fault, request: Request, number: Number) -> Answer:
+        if fault.kind in ("error", "error_in_200", "rate_limited", "disconnect"):
+            raise _refusal(fault, number)
+        self._world.journal.reject(fault.kind)
+        if fault.kind == "html":
+            return Answer(fault.http or 502, BAD_GATEWAY, HTML)
+        if fault.kind == "hang":
+            await _gone_within(request, fault.ms)
+        raise Dropped
+
+    def _call_back(
+        self,
+        number: Number,
+        message: Outgoing,
+        wamid: str,
+        drawn: bytes,
+        verdict: Verdict,
+        *,
+        at: float,
+        category: str,
+    ) -> None:
+        route = number.route
+        if route is None:
+            return
+        in_window = number.in_window(message.wa_id, at)
+        outcome = verdict.outcome
+        if self._world.settings.window and message.kind != "template" and not in_window:
+            outcome = outcome or Fault("async_error", code=131047)
+        plan = self._plan(drawn, outcome)
+        leave = [delay for _, delay in plan]
+        if plan and verdict.callback("reordered", plan[-1][0]):
+            leave.reverse()
+        pricing = Pricing(
+            billable=not (in_window and category == "service"),
+            type="free_customer_service" if in_window and category == "service" else "regular",
+            category=category,
+        )
+        schedule = self._world.outbox.schedule
+        for (name, delay), leaves in zip(plan, leave, strict=True):
+            if verdict.callback("lost", name):
+                continue
+            late = verdict.callback("late", name)
+            wait = leaves + (0 if late is None else (late.ms or DEFAULT_LATE_MS) / 1000)
+            status = Status(
+                wamid,
+                name,
+                str(int(at + delay)),
+                message.wa_id,
+                message.reference,
+                pricing if name in ("sent", "delivered") else None,
+                [_failure(outcome)] if outcome and name == "failed" else None,
+            )
+            update = Update(number.waba_id, number.metadata, status=status)
+            schedule(route, update, delay=wait)
+            if verdict.callback("doubled", name):
+                again = wait + 2 * self._world.settings.batch_ms / 1000
+                schedule(route, update, delay=again)
+
+    def _plan(self, drawn: bytes, outcome: Fault | None) -> list[tuple[str, float]]:
+        """The statuses to come, each with its delay in seconds."""
+        settings = self._world.settings
+
+        def delay(ms: int, place: int) -> float:
+            return ms / 1000 * (1 + settings.jitter * portion(drawn, place))
+
+        # The first nine bytes of the draw are the message's id: chance comes from behind them.
+        sent = ("sent", delay(settings.sent_ms, 3))
+        if outcome is not None:
+            ms = settings.delivered_ms if outcome.ms is None else outcome.ms
+            failed = ("failed", delay(ms, 4))
+            return [sent, failed] if outcome.after_sent else [failed]
+        plan = [sent]
+        if portion(drawn, 6) < settings.delivered_share:
+            plan.append(("delivered", delay(settings.delivered_ms, 4)))
+            if portion(drawn, 7) < settings.read_share:
+                plan.append(("read", delay(settings.read_ms, 5)))
+        return plan
+
+
+def _accepts(fault: Fault) -> bool:
+    return fault.kind in ("accept_then_drop", "accept_then_hang", "server_error_after_accept")
+
+
+def _refusal(fault: Fault, number: Number) -> Refusal:
+    if fault.kind == "disconnect":
+        number.disconnected = True
+        return Refusal(133010 if fault.code is None else fault.code)
+    if fault.kind == "rate_limited":
+        return Throttled(
+            130429 if fault.code is None else fault.code,
+            fault.details,
+            http=fault.http or 429,
+            retry_after=DEFAULT_RETRY_AFTER if fault.retry_after is None else fault.retry_after,
+        )
+    http = 200 if fault.kind == "error_in_200" else fault.http
+    return Refusal(131000 if fault.code is None else fault.code, fault.details, http=http)
+
+
+def _failure(outcome: Fault) -> dict[str, object]:
+    code = 131026 if outcome.code is None else outcome.code
+    return callback_error(code, lookup(code), outcome.details)
+
+
+async def _spoil(fault: Fault, answer: Answer, request: Request) -> Answer:
+    """What an accepted message is answered with under a fault."""
+    if fault.kind == "accept_then_drop":
+        raise Dropped
+    if fault.kind == "server_error_after_accept":
+        code = 131000 if fault.code is None else fault.code
+        raise Refusal(code, fault.details, http=fault.http or 500)
+    if await _gone_within(request, fault.ms):
+        raise Dropped
+    return answer
+
+
+async def _gone_within(request: Request, ms: int | None) -> bool:
+    """Wait, at most until the other side goes away; whether it did."""
+    seconds = (DEFAULT_HANG_MS if ms is None else ms) / 1000
+    if request.disconnected is None:
+        await asyncio.sleep(seconds)
+        return False
+    try:
+        await asyncio.wait_for(request.disconnected(), seconds)
+    except TimeoutError:
+        return False
+    return True
