@@ -43,13 +43,20 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workspace, app_user, channel_route TO re
 
 -- Trigram operators are not leakproof: under a policy their indexes go unused. The search
 -- therefore runs as recado_system and names the workspace itself.
-CREATE FUNCTION search_contact_ids(needle text, after_id bigint, at_most integer)
+CREATE FUNCTION search_contact_ids(needle text, digits text, with_tag bigint, on_list bigint,
+    before_id bigint, at_most integer)
 RETURNS SETOF bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT id FROM contact
-    WHERE workspace_id = current_workspace_id()
-      AND (name ILIKE '%' || needle || '%' OR phone ILIKE '%' || needle || '%')
-      AND (after_id IS NULL OR id < after_id)
-    ORDER BY id DESC LIMIT at_most
+    SELECT c.id FROM contact c
+    WHERE c.workspace_id = current_workspace_id()
+      AND (c.name ILIKE '%' || needle || '%' OR c.phone ILIKE '%' || digits || '%')
+      AND (with_tag IS NULL OR EXISTS (
+          SELECT FROM contact_tag t
+          WHERE t.workspace_id = c.workspace_id AND t.contact_id = c.id AND t.tag_id = with_tag))
+      AND (on_list IS NULL OR EXISTS (
+          SELECT FROM list_member m
+          WHERE m.workspace_id = c.workspace_id AND m.contact_id = c.id AND m.list_id = on_list))
+      AND (before_id IS NULL OR c.id < before_id)
+    ORDER BY c.id DESC LIMIT at_most
 $$;
 GRANT CREATE ON SCHEMA public TO recado_system;
 ALTER FUNCTION search_contact_ids OWNER TO recado_system;

@@ -127,7 +127,7 @@ CREATE TABLE drive (
     FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
 ) WITH (fillfactor = 50);
 CREATE INDEX drive_due ON drive (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX drive_owner ON drive (owner) WHERE owner IS NOT NULL;
+CREATE INDEX drive_lease ON drive (lease_until) WHERE owner IS NOT NULL;
 
 -- Requests that left, by channel and minute: what long windows are rebuilt from.
 CREATE TABLE usage (
@@ -229,6 +229,9 @@ CREATE TABLE contact_import (
     updated bigint NOT NULL DEFAULT 0,
     skipped bigint NOT NULL DEFAULT 0,
     rejected bigint NOT NULL DEFAULT 0,
+    -- How far the two passes have come, in lines of the file; a resumed import goes on from there.
+    read_line bigint NOT NULL DEFAULT 0,
+    applied_line bigint NOT NULL DEFAULT 0,
     error_code text,
     error_message text,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -342,6 +345,7 @@ CREATE TABLE delivery (
     channel_id bigint,
     text text,
     reason text,
+    next_part smallint NOT NULL DEFAULT 1,
     claims smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
     error_code text,
