@@ -1,0 +1,128 @@
+"""Contacts and their tags."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field, StringConstraints
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from recado.api import paging
+from recado.api.access import Operator, Viewer
+from recado.domain.ids import ContactId, ListId
+from recado.features.contacts import consent, service, tags
+from recado.features.contacts.schemas import ContactChanges, ContactShown, NewContact
+from recado.platform import clock
+
+LARGEST_ID = 2**63 - 1
+
+router = APIRouter(prefix="/api/v1", tags=["contacts"])
+
+Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+class TagShown(BaseModel):
+    """A tag and how many contacts have it."""
+
+    id: int
+    name: str
+    contacts: int
+
+
+class Filters(BaseModel):
+    """Which contacts to list, and from where."""
+
+    search: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="a piece of the name or of the phone"
+    )
+    tag: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")] | None = Field(
+        None, description="the name of a tag"
+    )
+    list: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = Field(
+        None, description="the id of a list"
+    )
+    limit: paging.Limit = 50
+    cursor: str | None = None
+
+
+@router.post("/contacts", status_code=HTTP_201_CREATED)
+async def create_contact(access: Operator, new: NewContact) -> ContactShown:
+    """Add a contact; a phone that somebody has already is refused with 409."""
+    async with access.transaction() as tx:
+        return await service.create(tx, new)
+
+
+@router.get("/contacts")
+async def list_contacts(
+    access: Viewer, filters: Annotated[Filters, Query()]
+) -> paging.Page[ContactShown]:
+    """Contacts, newest first."""
+    async with access.transaction() as tx:
+        found = await service.page(
+            tx,
+            service.Filter(
+                search=filters.search,
+                tag=filters.tag,
+                list_id=None if filters.list is None else ListId(filters.list),
+            ),
+            before=paging.decode(filters.cursor),
+            limit=filters.limit + 1,
+        )
+    return _page(found, filters.limit)
+
+
+@router.get("/contacts/{contact_id}")
+async def get_contact(access: Viewer, contact_id: Id) -> ContactShown:
+    """One contact."""
+    async with access.transaction() as tx:
+        return await service.get(tx, ContactId(contact_id))
+
+
+@router.patch("/contacts/{contact_id}")
+async def change_contact(access: Operator, contact_id: Id, changes: ContactChanges) -> ContactShown:
+    """Change the fields named; messages that wait for the contact go to a changed phone."""
+    async with access.transaction() as tx:
+        return await service.change(tx, ContactId(contact_id), changes, clock.now())
+
+
+@router.delete("/contacts/{contact_id}", status_code=HTTP_204_NO_CONTENT)
+async def delete_contact(access: Operator, contact_id: Id) -> None:
+    """Remove a contact and cancel the messages that wait for it."""
+    async with access.transaction() as tx:
+        await service.delete(tx, ContactId(contact_id))
+
+
+@router.post("/contacts/{contact_id}/opt-out")
+async def opt_out(access: Operator, contact_id: Id) -> ContactShown:
+    """Send this contact nothing more; messages that wait for it are suppressed."""
+    async with access.transaction() as tx:
+        await consent.opt_out(tx, ContactId(contact_id), source="person", now=clock.now())
+        return await service.get(tx, ContactId(contact_id))
+
+
+@router.post("/contacts/{contact_id}/opt-in")
+async def opt_in(access: Operator, contact_id: Id) -> ContactShown:
+    """Take an opt-out back."""
+    async with access.transaction() as tx:
+        await consent.opt_in(tx, ContactId(contact_id), source="person", now=clock.now())
+        return await service.get(tx, ContactId(contact_id))
+
+
+@router.get("/tags")
+async def list_tags(
+    access: Viewer, limit: paging.Limit = 50, cursor: str | None = None
+) -> paging.Page[TagShown]:
+    """Tags, newest first. They come to be by being given to a contact."""
+    async with access.transaction() as tx:
+        found = await tags.page(tx, before=paging.decode(cursor), limit=limit + 1)
+    shown = [TagShown(id=tag.id, name=tag.name, contacts=tag.contacts) for tag in found]
+    more = len(shown) > limit
+    return paging.Page(
+        items=shown[:limit], next_cursor=paging.encode(shown[limit - 1].id) if more else None
+    )
+
+
+def _page(found: list[ContactShown], limit: int) -> paging.Page[ContactShown]:
+    more = len(found) > limit
+    return paging.Page(
+        items=found[:limit], next_cursor=paging.encode(found[limit - 1].id) if more else None
+    )
