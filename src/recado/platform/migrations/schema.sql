@@ -178,6 +178,33 @@ CREATE TABLE contact (
 CREATE INDEX contact_name_trgm ON contact USING gin (name gin_trgm_ops);
 CREATE INDEX contact_phone_trgm ON contact USING gin (phone gin_trgm_ops);
 
+-- The names of custom fields in use, so that a campaign's variables can be checked at once.
+CREATE TABLE custom_field (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    name text NOT NULL,
+    PRIMARY KEY (workspace_id, name)
+);
+
+CREATE FUNCTION note_custom_fields() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO custom_field (workspace_id, name)
+    SELECT DISTINCT n.workspace_id, k.name
+    FROM new_rows n CROSS JOIN LATERAL jsonb_object_keys(n.custom) AS k (name)
+    WHERE n.custom <> '{}' AND NOT EXISTS (
+        SELECT FROM custom_field f WHERE f.workspace_id = n.workspace_id AND f.name = k.name)
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER contact_custom_added AFTER INSERT ON contact
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION note_custom_fields();
+
+CREATE TRIGGER contact_custom_changed AFTER UPDATE ON contact
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION note_custom_fields();
+
 CREATE TABLE tag (
     workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -230,10 +257,12 @@ CREATE TABLE contact_import (
     skipped bigint NOT NULL DEFAULT 0,
     rejected bigint NOT NULL DEFAULT 0,
     -- How far the two passes have come, in lines of the file; a resumed import goes on from there.
+    read_share real NOT NULL DEFAULT 0,
     read_line bigint NOT NULL DEFAULT 0,
     applied_line bigint NOT NULL DEFAULT 0,
     error_code text,
-    error_message text,
+    error_sentence text,
+    error_params jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     finished_at timestamptz,
@@ -262,7 +291,8 @@ CREATE TABLE import_error (
     "column" text NOT NULL,
     value text NOT NULL,
     reason text NOT NULL,
-    message text NOT NULL,
+    sentence text NOT NULL,
+    params jsonb NOT NULL DEFAULT '{}',
     rejected boolean NOT NULL DEFAULT true,
     PRIMARY KEY (workspace_id, import_id, id),
     FOREIGN KEY (workspace_id, import_id) REFERENCES contact_import (workspace_id, id)
