@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from recado.simulator.world import Provider, World
 
 
 class NoSuchEndpoint(NotFound):
-    sentence = "The simulator has no such endpoint. Its endpoints are described in its manual."
+    sentence = "The simulator has no such endpoint. GET /_sim lists those it has."
 
 
 class Control:
@@ -25,6 +26,7 @@ class Control:
         self._world = world
         self._providers = providers
         self._calls: dict[tuple[str, str], Callable[[Request], Answer]] = {
+            ("GET", ""): self._index,
             ("GET", "channels"): self._channels,
             ("POST", "channels"): self._register,
             ("GET", "faults"): self._faults,
@@ -48,6 +50,9 @@ class Control:
             status = 404 if isinstance(error, NotFound) else 422
             body = {"error": {"code": error.code, "message": error.message()}}
             return json_answer(body, status=status)
+
+    def _index(self, _: Request) -> Answer:
+        return json_answer([f"{method} /_sim/{name}" for method, name in self._calls])
 
     def _channels(self, _: Request) -> Answer:
         listed = [c for provider in self._providers.values() for c in provider.channels()]
@@ -114,7 +119,7 @@ class Control:
 def _object(request: Request) -> dict[str, Any]:
     try:
         return msgspec.json.decode(request.body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput("The body must be a JSON object: {reason}.", reason=error) from None
 
 
@@ -131,6 +136,6 @@ def _count(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()):
-        raise InvalidInput("{name} must be a whole number.", name=name)
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise InvalidInput("{name} must be a whole number of at most nine digits.", name=name)
     return int(text)

@@ -28,6 +28,7 @@ Kind = Literal[
     "server_error_after_accept",  # accepted: the answer is a 500
     "latency",  # the answer comes `ms` later
     "async_error",  # accepted and answered: fails with `code` by callback
+    "held",  # accepted, but held back for quality assessment: all statuses `ms` later
     "callback_lost",
     "callback_late",  # by `ms`
     "callback_doubled",
@@ -37,6 +38,7 @@ Kind = Literal[
 _FAMILIES: dict[str, str] = {
     "latency": "delay",
     "async_error": "outcome",
+    "held": "held",
     "callback_lost": "lost",
     "callback_late": "late",
     "callback_doubled": "doubled",
@@ -118,6 +120,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """How the message fails after it was accepted."""
         return self.faults.get("outcome")
 
+    @property
+    def held(self) -> Fault | None:
+        """Whether the message waits before it goes out."""
+        return self.faults.get("held")
+
     def callback(self, family: str, status: str) -> Fault | None:
         """The callback fault of a family (lost, late, doubled, reordered) for a status."""
         fault = self.faults.get(family)
@@ -189,7 +196,7 @@ def parse(body: bytes) -> RuleSet:
     """
     try:
         return msgspec.json.decode(body, type=RuleSet)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             'The fault rules are not valid: {reason}. Give {{"rules": [{{"fault": '
             '{{"kind": "error", "code": 131026}}}}]}}.',

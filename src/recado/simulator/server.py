@@ -29,19 +29,22 @@ class PortTaken(Unavailable):
     sentence = "The simulator cannot listen on {host}:{port} ({reason}). Choose another --port."
 
 
-def create_app(*, latency_ms: int = 0, faults: Path | None = None, seed: int = 0) -> App:
+def create_app(
+    *, latency_ms: int = 0, faults: Path | None = None, seed: int = 0, strict: bool = False
+) -> App:
     """The simulator as an ASGI application.
 
     Args:
         latency_ms: How long every answer of a provider is held back.
         faults: A JSON file with fault rules, of the form of ``POST /_sim/faults``.
         seed: Ids and chance repeat for the same seed.
+        strict: Only registered channels and listed templates exist.
 
     Raises:
         InvalidInput: The file cannot be read or its rules are not valid.
 
     """
-    world = World(Settings(seed=seed, latency_ms=latency_ms))
+    world = World(Settings(seed=seed, latency_ms=latency_ms, strict=strict))
     if faults is not None:
         try:
             body = faults.read_bytes()
@@ -62,6 +65,7 @@ def run(
     latency_ms: int = 0,
     faults: Path | None = None,
     seed: int = 0,
+    strict: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -72,6 +76,7 @@ def run(
         latency_ms: How long every answer of a provider is held back.
         faults: A JSON file with fault rules, of the form of ``POST /_sim/faults``.
         seed: Ids and chance repeat for the same seed.
+        strict: Only registered channels and listed templates exist.
         on_ready: Is called with the base URL once requests are taken; without it the URL is
             printed.
 
@@ -80,7 +85,7 @@ def run(
         PortTaken: The port is in use or not allowed.
 
     """
-    app = create_app(latency_ms=latency_ms, faults=faults, seed=seed)
+    app = create_app(latency_ms=latency_ms, faults=faults, seed=seed, strict=strict)
     try:
         listener = socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:

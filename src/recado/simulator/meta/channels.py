@@ -119,6 +119,7 @@ class Numbers:
     def __init__(self) -> None:
         self._numbers: dict[str, Number] = {}
         self._overrides: dict[str, str | None] = {}
+        self._templates: dict[str, list[Template]] = {}
 
     def register(self, fields: Mapping[str, object]) -> Number:
         """Add or change a number.
@@ -145,6 +146,9 @@ class Numbers:
             known.apply(registration)
         # What was said last holds: an address given now replaces an earlier subscription's.
         known.override_url = None if url else self._overrides.get(known.waba_id)
+        self._templates[known.waba_id] = _numbered(
+            t for n in self.of_account(known.waba_id) for t in n.registration.templates or ()
+        )
         return known
 
     def find(self, number_id: str) -> Number | None:
@@ -170,9 +174,13 @@ class Numbers:
             if number.waba_id == waba_id:
                 number.override_url = url
 
+    def subscription(self, waba_id: str) -> str | None:
+        """The address of its own that a WABA's callbacks go to, if it has one."""
+        return self._overrides.get(waba_id)
+
     def own_templates(self, waba_id: str) -> Sequence[Template]:
         """The templates that were registered with the WABA's numbers."""
-        return [t for n in self.of_account(waba_id) for t in n.registration.templates or []]
+        return self._templates.get(waba_id, ())
 
     def registered(self) -> Iterable[Number]:
         """The registered numbers, in the order of their registration."""
@@ -186,4 +194,12 @@ class Numbers:
             number.forget()
         self._numbers = kept
         if channels:
-            self._overrides = {}
+            self._overrides, self._templates = {}, {}
+
+
+def _numbered(templates: Iterable[Template]) -> list[Template]:
+    """The templates without repetition, each with an id."""
+    unique = {(template.name, template.language): template for template in templates}
+    for place, template in enumerate(unique.values()):
+        template.id = template.id or str(2_000_000_000_000_000 + place)
+    return list(unique.values())

@@ -24,42 +24,50 @@ def malformed(name: str, why: str) -> Refusal:
     return Refusal(100, f"Param {name} {why}")
 
 
+def name(path: str, key: str) -> str:
+    """A field as Meta names it: ``text['body']``."""
+    if not path:
+        return key
+    head, *rest = [*path.split("."), key]
+    return head + "".join(f"['{part}']" for part in rest)
+
+
 def node(parent: Node, key: str, path: str = "") -> Node:
     """The object under a key."""
     value = parent.get(key)
-    name = _name(path, key)
+    field = name(path, key)
     if value is None:
-        raise required(name)
+        raise required(field)
     if not isinstance(value, dict):
-        raise malformed(name, "must be a JSON object.")
+        raise malformed(field, "must be a JSON object.")
     return value
 
 
 def nodes(parent: Node, key: str, path: str, *, least: int = 1, most: int) -> list[Node]:
     """The list of objects under a key."""
     value = parent.get(key)
-    name = _name(path, key)
+    field = name(path, key)
     if value is None:
-        raise required(name)
+        raise required(field)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise malformed(name, "must be an array of objects.")
+        raise malformed(field, "must be an array of objects.")
     if not least <= len(value) <= most:
-        raise invalid(name, f"it must have {least} to {most} items, it has {len(value)}.")
+        raise invalid(field, f"it must have {least} to {most} items, it has {len(value)}.")
     return value
 
 
 def text(parent: Node, key: str, path: str, *, most: int, least: int = 1) -> str:
     """The required text under a key."""
     value = parent.get(key)
-    name = _name(path, key)
+    field = name(path, key)
     if value is None:
-        raise required(name)
+        raise required(field)
     if not isinstance(value, str):
-        raise malformed(name, "must be a string.")
+        raise malformed(field, "must be a string.")
     if len(value) < least:
-        raise malformed(name, f"must be at least {least} character long.")
+        raise malformed(field, f"must be at least {least} character long.")
     if len(value) > most:
-        raise malformed(name, f"must be at most {most} characters long.")
+        raise malformed(field, f"must be at most {most} characters long.")
     return value
 
 
@@ -73,20 +81,13 @@ def optional_text(parent: Node, key: str, path: str, *, most: int) -> str:
 def number(parent: Node, key: str, path: str, *, bound: float) -> float:
     """The required number under a key, between -bound and bound; text with a number is taken."""
     value = parent.get(key)
-    name = _name(path, key)
+    field = name(path, key)
     if value is None:
-        raise required(name)
+        raise required(field)
     try:
         figure = float(value)
     except (TypeError, ValueError):
-        raise malformed(name, "must be a number.") from None
+        raise malformed(field, "must be a number.") from None
     if not -bound <= figure <= bound:
-        raise invalid(name, f"it must lie between -{bound:g} and {bound:g}.")
+        raise invalid(field, f"it must lie between -{bound:g} and {bound:g}.")
     return figure
-
-
-def _name(path: str, key: str) -> str:
-    if not path:
-        return key
-    head, *rest = [*path.split("."), key]
-    return head + "".join(f"['{part}']" for part in rest)

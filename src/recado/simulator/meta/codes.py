@@ -26,9 +26,9 @@ class Code(NamedTuple):
 CODES: dict[int, Code] = {
     0: Code(401, "AuthException", "The app user could not be authenticated."),
     1: Code(500, "An unknown error occurred"),
-    2: Code(503, "Service temporarily unavailable"),
+    2: Code(503, "An unexpected error has occurred. Please retry your request later."),
     3: Code(500, "Application does not have the capability to make this API call."),
-    4: Code(400, "Application request limit reached"),
+    4: Code(429, "Application request limit reached"),
     10: Code(403, "Application does not have permission for this action"),
     17: Code(400, "User request limit reached"),
     33: Code(400, "Parameter value is not valid"),
@@ -38,7 +38,7 @@ CODES: dict[int, Code] = {
     200: Code(403, "Permissions error"),
     368: Code(403, "Temporarily blocked for policies violations"),
     613: Code(400, "Calls to this api have exceeded the rate limit."),
-    80007: Code(400, "Rate limit issues", "The account has reached its rate limit."),
+    80007: Code(429, "Business request limit reached for WhatsApp Business Account"),
     80008: Code(400, "There have been too many calls to this WhatsApp Business account."),
     130403: Code(400, "User is blocked", "The business has blocked this user."),
     130429: Code(400, "Rate limit hit", "Cloud API message throughput has been reached."),
@@ -46,7 +46,8 @@ CODES: dict[int, Code] = {
     130497: Code(
         403,
         "Business account is restricted from messaging users in this country.",
-        "The account may not message users in certain countries.",
+        "Message failed to send because business account is restricted from messaging users in "
+        "this country.",
     ),
     131000: Code(500, "Something went wrong", "Message failed to send due to an unknown error."),
     131005: Code(403, "Access denied", "A permission is missing or was removed."),
@@ -58,19 +59,22 @@ CODES: dict[int, Code] = {
     131030: Code(
         400,
         "Recipient phone number not in allowed list",
-        "Add recipient phone number to recipient list and try again.",
+        "Recipient phone number not in allowed list: Add recipient phone number to recipient list "
+        "and try again.",
     ),
-    131031: Code(403, "Business Account locked", "The account has been restricted or disabled."),
+    131031: Code(403, "Account has been locked", "Business Account locked"),
     131037: Code(400, "Display name approval needed", "The display name has not been approved."),
     131042: Code(
-        400, "Business eligibility payment issue", "There is an issue with your payment method."
+        400,
+        "Business eligibility payment issue",
+        "Message failed to send because there were one or more errors related to your payment "
+        "method.",
     ),
     131045: Code(500, "Incorrect certificate", "The number's registration has failed."),
     131047: Code(
         400,
         "Re-engagement message",
-        "Message failed to send because more than 24 hours have passed since the customer last "
-        "replied to this number.",
+        "More than 24 hours have passed since the recipient last replied to the sender number.",
     ),
     131048: Code(
         400,
@@ -95,10 +99,10 @@ CODES: dict[int, Code] = {
     131056: Code(
         400,
         "(Business Account, Consumer Account) pair rate limit hit",
-        "Too many messages sent from this phone number to the same phone number in a short period "
-        "of time.",
+        "Message failed to send because there were too many messages sent from this phone number "
+        "to the same phone number in a short period of time.",
     ),
-    131057: Code(500, "Account in maintenance mode", "The account is in maintenance mode."),
+    131057: Code(500, "Account in maintenance mode", "Business Account is in maintenance mode"),
     131062: Code(400, "Business-scoped user id not supported"),
     131063: Code(400, "Marketing templates are disabled on Cloud API"),
     131064: Code(400, "Messaging limited due to template classification violations"),
@@ -108,14 +112,18 @@ CODES: dict[int, Code] = {
     132007: Code(400, "Template format character policy violated"),
     132008: Code(400, "Template parameter value is not valid"),
     132012: Code(400, "Parameter format does not match format in the created template"),
-    132015: Code(400, "Template is paused", "The template is paused due to low quality."),
+    132015: Code(
+        400, "Template is Paused", "Template is paused due to low quality so it cannot be sent."
+    ),
     132016: Code(400, "Template is disabled", "The template was paused too many times."),
     132018: Code(400, "Template validation error"),
     132068: Code(400, "Flow is blocked"),
     132069: Code(400, "Flow is throttled"),
     133000: Code(500, "Incomplete deregistration"),
     133004: Code(503, "Server temporarily unavailable"),
-    133010: Code(400, "Phone number not registered", "The number is not registered."),
+    133010: Code(
+        400, "Phone number Not Registered", "Phone number not registered on the platform."
+    ),
     133016: Code(400, "Account register deregister rate limit exceeded"),
     134011: Code(400, "WhatsApp Business payments terms of service pending"),
     134100: Code(400, "Only marketing messages supported"),
@@ -129,6 +137,9 @@ _UNKNOWN = Code(400, "Unknown error")
 
 # Codes whose message carries no "(#code)" in front.
 _UNNUMBERED = {0, 1, 2, 104, 190}
+
+# The Graph API's own codes come without the `error_data` that WhatsApp adds.
+_WITHOUT_DATA = _UNNUMBERED | {3, 4, 10, 17, 200, 368, 613, 80007, 80008}
 
 
 def lookup(code: int) -> Code:
@@ -145,6 +156,7 @@ class Refusal(Exception):  # noqa: N818 - Meta's refusal is an answer, no fault 
         http: The HTTP status; the table's where it is left out.
         message: The whole message; ``(#code) title`` where it is left out.
         has_data: Whether there is an ``error_data`` at all (WhatsApp's own errors have it).
+        retry_after: Seconds after which the answer says to come back.
 
     """
 
@@ -158,6 +170,7 @@ class Refusal(Exception):  # noqa: N818 - Meta's refusal is an answer, no fault 
         message: str | None = None,
         kind: str = OAUTH,
         has_data: bool = True,
+        retry_after: int | None = None,
     ) -> None:
         line = lookup(code)
         title = line.title if code in _UNNUMBERED else f"(#{code}) {line.title}"
@@ -167,7 +180,8 @@ class Refusal(Exception):  # noqa: N818 - Meta's refusal is an answer, no fault 
         self.subcode = subcode
         self.message = title if message is None else message
         self.kind = kind
-        self.has_data = has_data and code not in _UNNUMBERED
+        self.retry_after = retry_after
+        self.has_data = has_data and code not in _WITHOUT_DATA
         super().__init__(self.message)
 
 

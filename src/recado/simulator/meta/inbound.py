@@ -37,6 +37,10 @@ class Inbound:
         self._numbers = numbers
         self._count = 0
 
+    def reset(self) -> None:
+        """Start counting anew, so that ids repeat."""
+        self._count = 0
+
     def write(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Have a contact write; returns the message's id and whether an address gets it.
 
@@ -62,15 +66,19 @@ class Inbound:
         self._count += 1
         drawn = draw(self._world.settings.seed, "inbound", written.channel, wa_id, self._count)
         wamid = message_id(wa_id, drawn, direction=INCOMING)
-        scoped = {"user_id": _scoped_id(wa_id)} if _scoped_id(wa_id) else {}
+        scoped = _scoped_id(wa_id)
         message = {
             "from": wa_id,
-            **({"from_user_id": _scoped_id(wa_id)} if scoped else {}),
+            **({"from_user_id": scoped} if scoped else {}),
             "id": wamid,
             "timestamp": str(int(at)),
             **_content(written),
         }
-        contact = {"profile": {"name": written.name or wa_id}, "wa_id": wa_id, **scoped}
+        contact = {
+            "profile": {"name": written.name or wa_id},
+            "wa_id": wa_id,
+            **({"user_id": scoped} if scoped else {}),
+        }
         number.written(wa_id, at)
         if number.route is not None:
             update = Update(number.waba_id, number.metadata, message=message, contact=contact)

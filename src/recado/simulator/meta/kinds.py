@@ -47,9 +47,9 @@ def _media(kind: str, *, captioned: bool) -> Callable[[Node], str]:
 
 def check_media(media: Node, path: str) -> None:
     """A medium names exactly one of ``id`` (of an upload) and ``link`` (http or https)."""
-    name = path.replace(".", "']['")
+    by_id, by_link = checks.name(path, "id"), checks.name(path, "link")
     if (media.get("id") is None) == (media.get("link") is None):
-        raise Refusal(131009, f"Exactly one of {name}['id'] and {name}['link'] must be given.")
+        raise Refusal(131009, f"Exactly one of {by_id} and {by_link} must be given.")
     if media.get("id") is not None:
         if isinstance(media["id"], int):
             return
@@ -57,7 +57,7 @@ def check_media(media: Node, path: str) -> None:
         return
     link = checks.text(media, "link", path, most=2048)
     if not link.startswith(("http://", "https://")):
-        raise checks.invalid(f"{name}['link']", "it must be an http or https address.")
+        raise checks.invalid(by_link, "it must be an http or https address.")
 
 
 def _location(message: Node) -> str:
@@ -178,3 +178,5 @@ _READERS: dict[str, Callable[[Node], str]] = {
     "contacts": _contacts,
     "interactive": _interactive,
 }
+
+KINDS = tuple(_READERS)

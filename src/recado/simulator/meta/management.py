@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 import msgspec
@@ -71,7 +72,7 @@ class Management:
             "": lambda: self._object(request, object_id),
             "phone_numbers": lambda: self._phone_numbers(object_id),
             "message_templates": lambda: self._templates(request, object_id),
-            "subscribed_apps": lambda: json_answer({"data": []}),
+            "subscribed_apps": lambda: self._subscriptions(object_id),
             "download": lambda: self._media.download(request, object_id),
         }
         if action not in readers:
@@ -135,13 +136,19 @@ class Management:
             )
         return json_answer({"data": page, "paging": paging} if page else {"data": []})
 
+    def _subscriptions(self, waba_id: str) -> Answer:
+        url = self._numbers.subscription(waba_id)
+        app = {"whatsapp_business_api_data": {"id": "1", "name": "Recado"}}
+        return json_answer({"data": [{**app, "override_callback_uri": url}] if url else []})
+
     async def _subscribe(self, request: Request, waba_id: str) -> Answer:
         fields = _fields(request)
         url = fields.get("override_callback_uri")
         if url is None:
             self._numbers.subscribe(waba_id, None)
             return responses.success()
-        expected = fields.get("verify_token")
+        own = (n.registration.verify_token for n in self._numbers.of_account(waba_id))
+        expected = fields.get("verify_token") or next(filter(None, own), None)
         if not isinstance(url, str) or not isinstance(expected, str) or not expected:
             raise Refusal(100, "override_callback_uri and verify_token must be given together.")
         await self._verify(url, expected)
@@ -210,18 +217,20 @@ def _described(number: Number, fields: tuple[str, ...] | list[str]) -> dict[str,
 
 
 def _fields(request: Request) -> Mapping[str, Any]:
-    """Parameters from the query and a JSON body."""
+    """Parameters from the query and the body, which is JSON or a form."""
     fields: dict[str, Any] = dict(request.query())
-    if request.body:
+    if request.header(b"content-type").startswith(b"application/x-www-form-urlencoded"):
+        fields |= parse_qsl(request.body.decode("latin-1"))
+    elif request.body:
         try:
             fields |= msgspec.json.decode(request.body, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise Refusal(100, "The request body is not valid JSON.") from None
     return fields
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= PAGE_MOST:
+    if not text.isdecimal() or len(text) > len(str(PAGE_MOST)) or not 1 <= int(text) <= PAGE_MOST:
         raise Refusal(100, f"Param limit must lie between 1 and {PAGE_MOST}.")
     return int(text)
 
@@ -233,6 +242,6 @@ def _cursor(position: int) -> str:
 def _position(cursor: str) -> int:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        return int(text.removeprefix("p"))
+        return max(int(text.removeprefix("p")), 0)
     except (binascii.Error, ValueError):
         raise Refusal(100, "Param after is not a cursor of this list.") from None

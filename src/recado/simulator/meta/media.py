@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ ADDRESS_SECONDS = 5 * 60
 # The oldest give way, so that a long run does not fill the memory.
 KEPT = 100
 
+_SECONDS = re.compile(r"[0-9]{1,12}")
+
 
 class Medium(NamedTuple):
     """An upload; ``at`` in unix seconds."""
@@ -59,6 +62,7 @@ class MediaStore:
     def reset(self) -> None:
         """Forget all uploads."""
         self._media.clear()
+        self._count = 0
 
     def has(self, media_id: str) -> bool:
         """Whether there is such an upload, and it is not too old."""
@@ -108,7 +112,7 @@ class MediaStore:
     def download(self, request: Request, media_id: str) -> Answer:
         """The file itself, 404 when the address is too old."""
         until = request.query().get("until", "")
-        fresh = until.isdecimal() and self._world.clock.now() < int(until)
+        fresh = _SECONDS.fullmatch(until) and self._world.clock.now() < int(until)
         if not fresh or not self.has(media_id):
             return Answer(404, b"")
         medium = self._media[media_id]

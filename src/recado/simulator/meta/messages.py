@@ -62,7 +62,8 @@ def read(body: bytes) -> Outgoing | ReadMark:
         raise Refusal(100, "Param messaging_product must be one of {whatsapp}.")
     if "status" in message:
         return _read_mark(message)
-    kind = message.get("type", "text")
+    # One of Meta's own examples leaves the type out: it is what the message holds, else text.
+    kind = message.get("type") or next(filter(message.__contains__, kinds.KINDS), "text")
     if not isinstance(kind, str):
         raise checks.malformed("type", "must be a string.")
     if message.get("recipient_type", "individual") != "individual":

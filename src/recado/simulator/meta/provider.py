@@ -9,7 +9,7 @@ from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, unknown_object
 from recado.simulator.meta.inbound import Inbound
 from recado.simulator.meta.management import Management
-from recado.simulator.meta.sending import PROVIDER, Sending, Throttled
+from recado.simulator.meta.sending import PROVIDER, Sending
 from recado.simulator.seeded import draw
 from recado.simulator.wire import Answer, Request, json_answer
 from recado.simulator.world import World
@@ -56,7 +56,9 @@ class Meta:
     def reset(self, *, channels: bool) -> None:
         """Forget conversations, and the numbers too where asked."""
         self._numbers.reset(channels=channels)
+        self._inbound.reset()
         self._management.reset()
+        self._traces = 0
 
     def _sender(self, number_id: str, token: str) -> Number:
         number = self._numbers.find(number_id)
@@ -72,7 +74,7 @@ class Meta:
         self._traces += 1
         trace = responses.trace_id(draw(self._world.settings.seed, "trace", self._traces))
         headers: tuple[tuple[bytes, bytes], ...] = ()
-        if isinstance(refusal, Throttled):
+        if refusal.retry_after is not None:
             headers = ((b"retry-after", b"%d" % refusal.retry_after),)
         body = responses.error_body(refusal, trace=trace)
         return json_answer(body, status=refusal.http, headers=headers)

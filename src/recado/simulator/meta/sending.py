@@ -19,16 +19,9 @@ from recado.simulator.world import World
 PROVIDER = "meta"
 DEFAULT_HANG_MS = 60_000
 DEFAULT_LATE_MS = 5_000
+DEFAULT_LATENCY_MS = 1_000
 DEFAULT_RETRY_AFTER = 5
 BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
-
-
-class Throttled(Refusal):
-    """A refusal that says when to come back (seconds)."""
-
-    def __init__(self, code: int, details: str | None, *, http: int, retry_after: int) -> None:
-        super().__init__(code, details, http=http)
-        self.retry_after = retry_after
 
 
 class Sending:
@@ -68,32 +61,44 @@ class Sending:
             lambda place: portion(draw(settings.seed, "fault", place, drawn.hex()), 0),
         )
         if verdict.answer is not None and not _accepts(verdict.answer):
-            await self._pause(verdict)
+            await _pause(verdict)
             return await self._refuse(verdict.answer, request, number)
-        wamid = responses.message_id(message.wa_id, drawn)
-        world.journal.accept(
-            Accepted(
-                at,
-                PROVIDER,
-                channel,
-                message.to,
-                message.text,
-                message.reference,
-                wamid,
-                message.kind,
-            )
-        )
-        self._call_back(number, message, wamid, drawn, verdict, at=at, category=category)
-        await self._pause(verdict)
-        answer = responses.accepted(
-            to=message.input,
-            wa_id=message.wa_id,
-            wamid=wamid,
-            message_status="accepted" if message.kind == "template" else None,
-        )
+        answer = self._accept(number, message, drawn, verdict, at=at, category=category)
+        await _pause(verdict)
         if verdict.answer is not None:
             return await _spoil(verdict.answer, answer, request)
         return answer
+
+    def _accept(
+        self,
+        number: Number,
+        message: Outgoing,
+        drawn: bytes,
+        verdict: Verdict,
+        *,
+        at: float,
+        category: str,
+    ) -> Answer:
+        wamid = responses.message_id(message.wa_id, drawn)
+        self._world.journal.accept(
+            Accepted(
+                at=at,
+                provider=PROVIDER,
+                channel=number.metadata.phone_number_id,
+                to=message.to,
+                text=message.text,
+                reference=message.reference,
+                id=wamid,
+                kind=message.kind,
+            )
+        )
+        self._call_back(number, message, wamid, drawn, verdict, at=at, category=category)
+        status = None
+        if message.kind == "template":
+            status = "held_for_quality_assessment" if verdict.held else "accepted"
+        return responses.accepted(
+            to=message.input, wa_id=message.wa_id, wamid=wamid, message_status=status
+        )
 
     def _complete(self, asked: Outgoing, number: Number) -> tuple[Outgoing, str]:
         """The message with a template's text filled in, and the category it is charged as."""
@@ -108,10 +113,6 @@ class Sending:
         filled = fill(asked.body, own or default_templates(), closed=closed)
         return asked._replace(text=filled.text), filled.category
 
-    async def _pause(self, verdict: Verdict) -> None:
-        if verdict.delay is not None:
-            await asyncio.sleep((verdict.delay.ms or 0) / 1000)
-
     async def _refuse(self, fault: Fault, request: Request, number: Number) -> Answer:
         if fault.kind in ("error", "error_in_200", "rate_limited", "disconnect"):
             raise _refusal(fault, number)
@@ -119,7 +120,7 @@ class Sending:
         if fault.kind == "html":
             return Answer(fault.http or 502, BAD_GATEWAY, HTML)
         if fault.kind == "hang":
-            await _gone_within(request, fault.ms)
+            await _gone_within(request, fault)
         raise Dropped
 
     def _call_back(
@@ -140,7 +141,8 @@ class Sending:
         outcome = verdict.outcome
         if self._world.settings.window and message.kind != "template" and not in_window:
             outcome = outcome or Fault("async_error", code=131047)
-        plan = self._plan(drawn, outcome)
+        held = 0.0 if verdict.held is None else _seconds(verdict.held, DEFAULT_LATE_MS)
+        plan = [(name, held + delay) for name, delay in self._plan(drawn, outcome)]
         leave = [delay for _, delay in plan]
         if plan and verdict.callback("reordered", plan[-1][0]):
             leave.reverse()
@@ -154,7 +156,7 @@ class Sending:
             if verdict.callback("lost", name):
                 continue
             late = verdict.callback("late", name)
-            wait = leaves + (0 if late is None else (late.ms or DEFAULT_LATE_MS) / 1000)
+            wait = leaves + (0.0 if late is None else _seconds(late, DEFAULT_LATE_MS))
             status = Status(
                 wamid,
                 name,
@@ -191,6 +193,11 @@ class Sending:
         return plan
 
 
+async def _pause(verdict: Verdict) -> None:
+    if verdict.delay is not None:
+        await asyncio.sleep(_seconds(verdict.delay, DEFAULT_LATENCY_MS))
+
+
 def _accepts(fault: Fault) -> bool:
     return fault.kind in ("accept_then_drop", "accept_then_hang", "server_error_after_accept")
 
@@ -200,19 +207,27 @@ def _refusal(fault: Fault, number: Number) -> Refusal:
         number.disconnected = True
         return Refusal(133010 if fault.code is None else fault.code)
     if fault.kind == "rate_limited":
-        return Throttled(
+        return Refusal(
             130429 if fault.code is None else fault.code,
             fault.details,
             http=fault.http or 429,
             retry_after=DEFAULT_RETRY_AFTER if fault.retry_after is None else fault.retry_after,
         )
-    http = 200 if fault.kind == "error_in_200" else fault.http
-    return Refusal(131000 if fault.code is None else fault.code, fault.details, http=http)
+    return Refusal(
+        131000 if fault.code is None else fault.code,
+        fault.details,
+        http=200 if fault.kind == "error_in_200" else fault.http,
+        retry_after=fault.retry_after,
+    )
 
 
 def _failure(outcome: Fault) -> dict[str, object]:
     code = 131026 if outcome.code is None else outcome.code
     return callback_error(code, lookup(code), outcome.details)
+
+
+def _seconds(fault: Fault, default_ms: int) -> float:
+    return (default_ms if fault.ms is None else fault.ms) / 1000
 
 
 async def _spoil(fault: Fault, answer: Answer, request: Request) -> Answer:
@@ -222,14 +237,14 @@ async def _spoil(fault: Fault, answer: Answer, request: Request) -> Answer:
     if fault.kind == "server_error_after_accept":
         code = 131000 if fault.code is None else fault.code
         raise Refusal(code, fault.details, http=fault.http or 500)
-    if await _gone_within(request, fault.ms):
+    if await _gone_within(request, fault):
         raise Dropped
     return answer
 
 
-async def _gone_within(request: Request, ms: int | None) -> bool:
+async def _gone_within(request: Request, fault: Fault) -> bool:
     """Wait, at most until the other side goes away; whether it did."""
-    seconds = (DEFAULT_HANG_MS if ms is None else ms) / 1000
+    seconds = _seconds(fault, DEFAULT_HANG_MS)
     if request.disconnected is None:
         await asyncio.sleep(seconds)
         return False

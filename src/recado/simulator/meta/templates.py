@@ -20,7 +20,19 @@ _MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
 TEXT_MOST = 4096
 
 
-class Template(msgspec.Struct, forbid_unknown_fields=True):
+class _Button(msgspec.Struct):
+    type: str
+    url: str = ""
+
+
+class _Component(msgspec.Struct):
+    type: str
+    format: str = ""
+    text: str = ""
+    buttons: list[_Button] = []
+
+
+class Template(msgspec.Struct):
     """A template as the management API lists it."""
 
     name: str
@@ -31,10 +43,14 @@ class Template(msgspec.Struct, forbid_unknown_fields=True):
     parameter_format: str = "POSITIONAL"
     id: str = ""
 
+    def __post_init__(self) -> None:
+        # The components stay as they came, with whatever else they hold, once their form is sure.
+        msgspec.convert(self.components, list[_Component])
+
     def component(self, kind: str) -> Node:
         """The component of a kind (HEADER, BODY, BUTTONS), empty where there is none."""
         for component in self.components:
-            if str(component.get("type", "")).upper() == kind:
+            if component["type"].upper() == kind:
                 return component
         return {}
 
