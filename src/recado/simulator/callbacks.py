@@ -51,7 +51,9 @@ class Outbox:
 
     async def open(self) -> None:
         """Get ready to post; needs a running loop."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        # Shorter than servers keep idle connections, so that none is closed under a callback.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4)
+        self._session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
         """Forget what is pending and let the connections go."""

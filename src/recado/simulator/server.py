@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import uvicorn
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recado.domain.errors import InvalidInput, Unavailable
@@ -89,10 +88,10 @@ def run(
     try:
         listener = socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
-        raise PortTaken(host=host, port=port, reason=error.strerror) from None
+        raise PortTaken(host=host, port=port, reason=os.strerror(error.errno or 0)) from None
     url = f"http://{host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
-        cast("ASGI3Application", app),
+        app,
         loop="uvloop",
         http=_Protocol,
         ws="none",

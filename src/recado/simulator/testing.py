@@ -17,8 +17,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-import recado
-
 WAIT_SECONDS = 10.0
 
 
@@ -42,7 +40,7 @@ class Simulator:
         if faults is not None:
             arguments += f", faults=pathlib.Path({str(faults)!r})"
         script = f"import pathlib; from recado.simulator.server import run; run({arguments})"
-        source = str(Path(recado.__file__).parents[1])
+        source = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
             [sys.executable, "-c", script],
             stdout=subprocess.PIPE,
