@@ -10,7 +10,8 @@
     └── logs/                     postgres.log valkey.log
 
 Root's servers run under another account (see `accounts`). When it cannot reach the home (/root is
-closed to it), the data lies below /var/lib/recado, and `<home>/data` points there. The link rules:
+closed to it) or copied programs would not work there (see `bears_no_programs`), the data lie below
+/var/lib/recado, and `<home>/data` points there. The link rules:
 a home that is moved takes its data along, one that is deleted leaves them as an orphan, which
 `recado doctor` names. Only the two inner `data` folders belong to the servers' account; everything
 else stays the launcher's, so that a server that was broken into cannot redirect what root writes.
@@ -55,13 +56,17 @@ def resolve_home(home: Path | None) -> Path:
     """The absolute home: the one given, else RECADO_HOME, else ~/.local/share/recado.
 
     Raises:
-        EmbeddedFolderUnusable: There is no home folder to be found for this user.
+        EmbeddedFolderUnusable: There is no home folder to be found for this user, or its path
+            would break the files that PostgreSQL keeps line by line.
     """
     chosen = home or Path(os.environ.get("RECADO_HOME") or "~/.local/share/recado")
     try:
-        return chosen.expanduser().absolute()
+        resolved = chosen.expanduser().absolute()
     except RuntimeError as error:
         raise EmbeddedFolderUnusable(folder=chosen, reason=str(error)) from None
+    if "\n" in str(resolved) or "\r" in str(resolved):
+        raise EmbeddedFolderUnusable(folder=resolved, reason="its path contains a line break")
+    return resolved
 
 
 def make_folder(path: Path, mode: int) -> None:
@@ -120,12 +125,21 @@ def open_data_folder(home: Path, account: Account) -> Path:
             raise EmbeddedDataMissing(target=target, link=link)
         return target
     make_folder(link, 0o711 if account.switch else 0o700)
-    if account.can_reach(link):
+    if account.can_reach(link) and not (account.switch and bears_no_programs(link)):
         return link
     if any(link.iterdir()):
         reason = f"account {account.name}, which runs the servers, cannot enter it"
         raise EmbeddedFolderUnusable(folder=link, reason=reason)
     return _place_outside(home, link)
+
+
+def bears_no_programs(folder: Path) -> bool:
+    """Whether PostgreSQL's programs do not work below this folder.
+
+    initdb and pg_ctl put their own paths into a shell's command between plain double quotes. For
+    data such a folder will do.
+    """
+    return any(character in str(folder) for character in '"$`\\')
 
 
 def _place_outside(home: Path, link: Path) -> Path:

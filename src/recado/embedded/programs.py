@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recado.embedded.accounts import Account, clean_environment
 from recado.embedded.errors import EmbeddedAccountUnusable, EmbeddedProgramMissing
+from recado.embedded.folders import bears_no_programs
 
 OLDEST_POSTGRES = 15
 # The provider "builtin" and its locale C.UTF-8 came with PostgreSQL 17.
@@ -59,7 +60,9 @@ def find_postgres() -> list[PostgresPrograms]:
     found, tried = [], []
     for folder in _postgres_folders():
         version = _read_version(folder / "postgres")
-        if version is None or not all((folder / name).is_file() for name in _POSTGRES_PROGRAMS):
+        if bears_no_programs(folder):
+            tried.append(f"{folder} has a character in its path that PostgreSQL cannot bear")
+        elif version is None or not all((folder / name).is_file() for name in _POSTGRES_PROGRAMS):
             tried.append(f"{folder} does not run")
         elif int(version.partition(".")[0]) < OLDEST_POSTGRES:
             tried.append(f"{folder} is older than {OLDEST_POSTGRES}")

@@ -1,0 +1,91 @@
+"""Homes for real servers, and launchers in processes of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import recado
+from recado import embedded
+
+Launch = Callable[..., tuple[subprocess.Popen[str], list[str]]]
+
+_LAUNCHER = """
+import os, sys
+from pathlib import Path
+from recado import embedded
+import encodings.idna  # while this account may still read where Python lies
+home, uid = Path(sys.argv[1]), int(sys.argv[2])
+if uid:
+    os.setgroups([]), os.setgid(uid), os.setuid(uid)
+servers = embedded.start(home)
+print(servers.database_url, servers.redis_url, servers.postgres_pid, servers.valkey_pid, flush=True)
+sys.stdin.readline()
+servers.stop()
+"""
+
+
+@pytest.fixture(scope="session")
+def root_of_homes() -> Iterator[Path]:
+    """A folder that every account can enter, which pytest's own are not for root."""
+    folder = Path(tempfile.mkdtemp(prefix="recado-embedded-")).resolve()
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(root_of_homes: Path) -> Iterator[Path]:
+    """A home, not made yet, with a space, an accent and a quote in its path."""
+    folder = Path(tempfile.mkdtemp(prefix="Dona Cecília's ", dir=root_of_homes)) / "casa"
+    folder.parent.chmod(0o755)
+    yield folder
+    pid_files = ("data/postgres/data/postmaster.pid", "data/valkey/data/valkey.pid")
+    if any((folder / name).exists() for name in pid_files):
+        embedded.start(folder).stop()
+
+
+@pytest.fixture(scope="session")
+def template(root_of_homes: Path) -> Path:
+    """A home whose servers ran and ended in order."""
+    folder = root_of_homes / "template"
+    embedded.start(folder).stop()
+    return folder
+
+
+@pytest.fixture
+def used_home(home: Path, template: Path) -> Path:
+    """A home whose servers ran before."""
+    subprocess.run(["cp", "-a", template, home], check=True)
+    return home
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Starts a launcher in a process of its own, which stops at the next line of its input.
+
+    Returned with both addresses and both pids. Those left at the end are killed.
+    """
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(home: Path, *, uid: int = 0) -> tuple[subprocess.Popen[str], list[str]]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _LAUNCHER, str(home), str(uid)],
+            env={**os.environ, "PYTHONPATH": str(Path(recado.__file__).parents[1])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        return process, process.stdout.readline().split()
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
