@@ -64,7 +64,10 @@ class Account:
                 timeout=60,
                 **self.spawn_options(),
             )
-        except (OSError, subprocess.SubprocessError) as error:
+        except OSError as error:
+            # Its file name would be the working folder's.
+            return error.strerror or str(error)
+        except subprocess.SubprocessError as error:
             return str(error)
         if done.returncode == 0:
             return None

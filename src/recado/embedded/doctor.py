@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from recado.embedded.accounts import Account, choose_account
+from recado.embedded.accounts import Account, choose_account, require_entry
 from recado.embedded.errors import EmbeddedError
 from recado.embedded.folders import ServerFolder, find_orphans, resolve_home
 from recado.embedded.postgres_data import PostmasterFile, fitting_programs, read_data_version
@@ -79,6 +79,8 @@ def _account_of(home: Path) -> Account:
 
 
 def _check_account(home: Path, account: Account) -> Finding:
+    if read_data_version(home / "data" / "postgres" / "data") is None:
+        require_entry(account)
     why = f"root's servers of {home} run under it" if account.switch else "your own"
     return Finding("account", ok=True, detail=f"{account.name} (user id {account.uid}): {why}")
 
