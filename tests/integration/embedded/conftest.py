@@ -39,29 +39,40 @@ def root_of_homes() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+def _stop_leftovers(home: Path) -> None:
+    pid_files = ("data/postgres/data/postmaster.pid", "data/valkey/data/valkey.pid")
+    if any((home / name).exists() for name in pid_files):
+        embedded.start(home).stop()
+
+
 @pytest.fixture
 def home(root_of_homes: Path) -> Iterator[Path]:
     """A home, not made yet, with a space, an accent and a quote in its path."""
     folder = Path(tempfile.mkdtemp(prefix="Dona Cecília's ", dir=root_of_homes)) / "casa"
     folder.parent.chmod(0o755)
     yield folder
-    pid_files = ("data/postgres/data/postmaster.pid", "data/valkey/data/valkey.pid")
-    if any((folder / name).exists() for name in pid_files):
-        embedded.start(folder).stop()
+    _stop_leftovers(folder)
 
 
 @pytest.fixture(scope="session")
-def template(root_of_homes: Path) -> Path:
+def made_home(root_of_homes: Path) -> Path:
     """A home whose servers ran and ended in order."""
-    folder = root_of_homes / "template"
+    folder = root_of_homes / "Dona Cecília's"
     embedded.start(folder).stop()
     return folder
 
 
 @pytest.fixture
-def used_home(home: Path, template: Path) -> Path:
-    """A home whose servers ran before."""
-    subprocess.run(["cp", "-a", template, home], check=True)
+def used_home(made_home: Path) -> Iterator[Path]:
+    """A home whose servers ran before, shared by the tests that leave it usable."""
+    yield made_home
+    _stop_leftovers(made_home)
+
+
+@pytest.fixture
+def doomed_home(made_home: Path, home: Path) -> Path:
+    """A home whose servers ran before, for a test to ruin."""
+    subprocess.run(["cp", "-a", made_home, home], check=True)
     return home
 
 

@@ -30,9 +30,9 @@ def _postmaster_file(home: Path, first: int) -> Path:
 
 
 @pytest.fixture
-def stranger(home: Path) -> Iterator[int]:
+def stranger(used_home: Path) -> Iterator[int]:
     """A live process of the servers' account that is no server."""
-    account = choose_account(home, [])
+    account = choose_account(used_home, [])
     process = subprocess.Popen(["sleep", "120"], **account.spawn_options())
     yield process.pid
     process.kill()
@@ -98,27 +98,27 @@ def test_a_half_made_cluster_is_made_anew(home: Path) -> None:
     assert not unfinished.exists()
 
 
-def test_data_of_another_major_version_are_refused(used_home: Path) -> None:
-    (used_home / "data/postgres/data/PG_VERSION").write_text("9\n")
+def test_data_of_another_major_version_are_refused(doomed_home: Path) -> None:
+    (doomed_home / "data/postgres/data/PG_VERSION").write_text("9\n")
     with pytest.raises(EmbeddedDataMismatch, match="was made by PostgreSQL 9"):
-        embedded.start(used_home)
-    assert not all(finding.ok for finding in embedded.doctor(used_home))
+        embedded.start(doomed_home)
+    assert not all(finding.ok for finding in embedded.doctor(doomed_home))
 
 
-def test_a_server_that_does_not_start_is_quoted(used_home: Path) -> None:
-    with (used_home / "data/postgres/data/postgresql.conf").open("a") as settings:
+def test_a_server_that_does_not_start_is_quoted(doomed_home: Path) -> None:
+    with (doomed_home / "data/postgres/data/postgresql.conf").open("a") as settings:
         settings.write("nonsense_{0} = 1\n")
     with pytest.raises(embedded.EmbeddedStartError, match=r"syntax error in file.*line") as refusal:
-        embedded.start(used_home)
+        embedded.start(doomed_home)
     assert "postgres.log" in str(refusal.value)
     assert "DATABASE_URL" in str(refusal.value)
 
 
-def test_data_without_their_password_are_not_thrown_away(used_home: Path) -> None:
-    (used_home / "data/postgres/password").unlink()
+def test_data_without_their_password_are_not_thrown_away(doomed_home: Path) -> None:
+    (doomed_home / "data/postgres/password").unlink()
     with pytest.raises(EmbeddedPasswordLost):
-        embedded.start(used_home)
-    assert (used_home / "data/postgres/data/PG_VERSION").exists()
+        embedded.start(doomed_home)
+    assert (doomed_home / "data/postgres/data/PG_VERSION").exists()
 
 
 def test_a_home_that_cannot_be_a_folder_is_refused(home: Path) -> None:

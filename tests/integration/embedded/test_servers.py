@@ -16,7 +16,7 @@ from recado.embedded import EmbeddedServers, clients
 from recado.embedded.processes import is_alive, wait_for
 
 
-def count_starts(servers: EmbeddedServers) -> tuple[int, int]:
+def count_visits(servers: EmbeddedServers) -> tuple[int, int]:
     """Notes one more visit in each server and returns how many there were."""
     with psycopg.connect(servers.database_url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS visit (at timestamptz DEFAULT now())")
@@ -31,9 +31,9 @@ def count_starts(servers: EmbeddedServers) -> tuple[int, int]:
 
 def test_a_second_start_finds_the_data_and_the_addresses_of_the_first(home: Path) -> None:
     with embedded.start(home) as first:
-        assert count_starts(first) == (1, 1)
+        assert count_visits(first) == (1, 1)
     with embedded.start(home) as second:
-        assert count_starts(second) == (2, 2)
+        assert count_visits(second) == (2, 2)
         assert second.database_url == first.database_url
         assert second.redis_url == first.redis_url
 
@@ -54,7 +54,7 @@ def test_the_database_knows_accents_and_trigrams(used_home: Path) -> None:
         embedded.start(used_home, valkey=False) as servers,
         psycopg.connect(servers.database_url) as connection,
     ):
-        connection.execute("CREATE EXTENSION pg_trgm")
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         query = "SELECT lower('ÇÃO'), cardinality(show_trgm('ação')), current_setting('fsync')"
         assert connection.execute(query).fetchone() == ("ção", 5, "on")
 
@@ -102,16 +102,17 @@ def test_each_server_can_be_started_alone(used_home: Path) -> None:
 def test_a_restart_keeps_addresses_and_data(used_home: Path) -> None:
     with embedded.start(used_home) as servers:
         before = addresses(servers)
-        count_starts(servers)
+        database_visits, cache_visits = count_visits(servers)
         servers.restart_postgres("immediate")
         servers.restart_valkey()
         assert addresses(servers) == before
-        assert count_starts(servers) == (2, 2)
+        assert count_visits(servers) == (database_visits + 1, cache_visits + 1)
 
 
 def test_servers_that_were_killed_come_back_by_a_restart(used_home: Path) -> None:
     with embedded.start(used_home) as servers:
         before = addresses(servers)
+        database_visits, _ = count_visits(servers)
         for pid in (servers.postgres_pid, servers.valkey_pid):
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
@@ -119,7 +120,8 @@ def test_servers_that_were_killed_come_back_by_a_restart(used_home: Path) -> Non
         servers.restart_postgres()
         servers.restart_valkey()
         assert addresses(servers) == before
-        assert count_starts(servers) == (1, 1)
+        # Valkey writes its file every second, PostgreSQL before it answers.
+        assert count_visits(servers)[0] == database_visits + 1
 
 
 def test_a_remembered_port_that_was_taken_is_replaced(
@@ -136,16 +138,16 @@ def test_a_remembered_port_that_was_taken_is_replaced(
             thief.listen()
         with embedded.start(used_home) as second:
             assert not set(addresses(first)) & set(addresses(second))
-            assert count_starts(second) == (1, 1)
+            count_visits(second)
 
 
-def test_destroy_leaves_nothing_behind(used_home: Path) -> None:
-    servers = embedded.start(used_home)
+def test_destroy_leaves_nothing_behind(doomed_home: Path) -> None:
+    servers = embedded.start(doomed_home)
     pid = servers.postgres_pid
     servers.destroy()
     assert pid is not None
     assert not is_alive(pid)
-    assert not used_home.exists()
+    assert not doomed_home.exists()
 
 
 def test_a_healthy_home_has_no_findings_against_it(used_home: Path) -> None:
