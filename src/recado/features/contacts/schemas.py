@@ -1,5 +1,6 @@
 """Shapes of contacts as they come in and go out."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -13,9 +14,13 @@ from recado.domain.fields import normalise
 from recado.features.contacts.models import Contact
 
 LONGEST_NAME = 200
-LONGEST_VALUE = 1000
+LONGEST_VALUE = 1_000
+LONGEST_CUSTOM = 10_000
 MOST_CUSTOM_FIELDS = 100
+LONGEST_EMAIL = 254  # RFC 5321: a path is at most 256 octets, its angle brackets included
 MOST_TAGS = 50
+
+_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\".]+(?:\.[^@\s,;<>\".]+)+")
 
 
 def _storable(text: str) -> str:
@@ -36,6 +41,12 @@ def _known_zone(name: str) -> str:
             {"timezone": name},
         )
     return name
+
+
+def _email(text: str) -> str:
+    if text and not _EMAIL.fullmatch(text):
+        raise PydanticCustomError("email_invalid", "This is no e-mail address.")
+    return text
 
 
 def _custom_name(name: str) -> str:
@@ -59,10 +70,12 @@ RawPhone = Annotated[
     AfterValidator(_storable),
     Field(description="as people write it; numbers without + are of the workspace's country"),
 ]
-TagName = Annotated[str, _trimmed(64, shortest=1), AfterValidator(_storable)]
+Email = Annotated[str, _trimmed(LONGEST_EMAIL), AfterValidator(_email), AfterValidator(_storable)]
+TagName = Annotated[str, _trimmed(100, shortest=1), AfterValidator(_storable)]
 Tags = Annotated[list[TagName], Field(max_length=MOST_TAGS)]
 Zone = Annotated[str, AfterValidator(_known_zone), Field(examples=["America/Sao_Paulo"])]
-CustomValue = Value | bool | int | FiniteFloat | None
+LongValue = Annotated[str, _trimmed(LONGEST_CUSTOM), AfterValidator(_storable)]
+CustomValue = LongValue | bool | int | FiniteFloat | None
 CustomName = Annotated[Label, AfterValidator(_custom_name)]
 Custom = Annotated[dict[CustomName, CustomValue], Field(max_length=MOST_CUSTOM_FIELDS)]
 
@@ -74,7 +87,7 @@ class NewContact(BaseModel):
 
     phone: RawPhone
     name: Name = ""
-    email: Value | None = None
+    email: Email | None = None
     condominio: Value | None = None
     endereco: Value | None = None
     cargo: Value | None = None
@@ -93,7 +106,7 @@ class ContactChanges(BaseModel):
 
     phone: RawPhone | None = None
     name: Name | None = None
-    email: Value | None = None
+    email: Email | None = None
     condominio: Value | None = None
     endereco: Value | None = None
     cargo: Value | None = None
