@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -46,3 +47,10 @@ def decode(cursor: str | None) -> int | None:
     if not text.isdigit() or len(text) > 18:  # noqa: PLR2004 - the digits of a bigint
         raise WrongCursor
     return int(text)
+
+
+def cut(items: Sequence[T], limit: int, position: Callable[[T], int]) -> Page[T]:
+    """A page out of what was read, one more than the limit where there is more."""
+    shown = list(items[:limit])
+    more = len(items) > limit
+    return Page(items=shown, next_cursor=encode(position(shown[-1])) if more else None)

@@ -80,7 +80,7 @@ class NotFound(RecadoError):
     sentence = "There is no such {thing} in this workspace. Check the id."
 
     def __init__(self, thing: str = "page", **params: object) -> None:
-        super().__init__(thing=thing, **params)
+        super().__init__(None, fields=None, thing=thing, **params)
 
 
 class Conflict(RecadoError):

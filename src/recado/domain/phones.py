@@ -130,9 +130,8 @@ _PLAIN = re.compile(
 
 def _brazilian_mobiles() -> re.Pattern[str]:
     metadata = PhoneMetadata.metadata_for_region(BRAZIL, None)
-    if metadata is None or metadata.mobile is None:
-        return re.compile(r"(?!)")
-    return re.compile(metadata.mobile.national_number_pattern or r"(?!)")
+    pattern = metadata and metadata.mobile and metadata.mobile.national_number_pattern
+    return re.compile(pattern or r"(?!)")
 
 
 _BRAZILIAN_MOBILE = _brazilian_mobiles()

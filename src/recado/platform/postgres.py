@@ -12,11 +12,16 @@ from typing import Any, Literal, LiteralString
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from recado.domain.ids import WorkspaceId
 
 Row = dict[str, Any]
+
+# What is raised while PostgreSQL is away or restarts: wait, and do the same again.
+DATABASE_AWAY = (psycopg.OperationalError, OperationalError, InterfaceError, PoolTimeout, OSError)
 Parameters = Mapping[str, Any]
 
 _TAKE_APP = (

@@ -164,8 +164,7 @@ class JobQueue:
         """How many queue workers gave a sign of life lately."""
         async with tx.taking("recado_jobs", schema="procrastinate"):
             count = await tx.value(
-                "SELECT count(*) FROM procrastinate_workers"
-                " WHERE last_heartbeat > now() - %(age)s",
+                "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - %(age)s",
                 age=timedelta(seconds=STALLED_AFTER_SECONDS),
             )
         return int(count)

@@ -15,12 +15,15 @@ class Queries:
     """The named statements of one file; asking for a name that is not there raises KeyError."""
 
     def __init__(self, text: str) -> None:
-        pieces = _HEADING.split(text)
-        self._statements = dict(zip(pieces[1::2], map(str.strip, pieces[2::2]), strict=True))
+        # The files are part of the package, as literal as a string in the source.
+        pieces = cast("list[LiteralString]", _HEADING.split(text))
+        self._statements: dict[str, LiteralString] = {
+            name: statement.strip()
+            for name, statement in zip(pieces[1::2], pieces[2::2], strict=True)
+        }
 
     def __getitem__(self, name: str) -> LiteralString:
-        # The files are part of the package, as literal as a string in the source.
-        return cast("LiteralString", self._statements[name])
+        return self._statements[name]
 
 
 def load(package: str, name: str = "queries.sql") -> Queries:

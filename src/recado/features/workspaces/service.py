@@ -51,5 +51,3 @@ async def current(tx: Transaction) -> Workspace:
     if found is None:
         raise NotFound("workspace")
     return found
-
-

@@ -68,3 +68,18 @@ END $$;
 CREATE TRIGGER delivery_recounted AFTER UPDATE ON delivery
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION count_changed_deliveries();
+
+-- The ladder that a provider's word climbs, as domain/deliveries.py has it (a test compares them).
+CREATE FUNCTION delivery_rank(status text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE status
+    WHEN 'sending' THEN 1 WHEN 'unknown' THEN 2 WHEN 'sent' THEN 3 WHEN 'failed' THEN 4
+    WHEN 'delivered' THEN 5 WHEN 'read' THEN 6 ELSE 0 END;
+
+-- The higher of what we know and what is reported. That something failed says nothing about what
+-- has not left.
+CREATE FUNCTION delivery_raised(status text, reported text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN reported = 'failed' AND delivery_rank(status) = 0 THEN status
+    WHEN delivery_rank(reported) > delivery_rank(status) THEN reported
+    ELSE status END;

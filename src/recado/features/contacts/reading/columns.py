@@ -101,8 +101,9 @@ def _mapped(
             raise MappedColumnMissing(header, (name for name in shown if name))
         field = FIELD_BY_ALIAS.get(normalise(target))
         for at in columns:
-            if at in free:
-                free.remove(at)
+            if at not in free:
+                continue
+            free.remove(at)
             if field:
                 fields.setdefault(field, []).append(at)
             elif normalise(target) not in _IGNORED:

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from itertools import islice
 from typing import Final
 
 from recado.features.contacts.reading.columns import known_headers
@@ -34,15 +35,12 @@ def declared_delimiter(first_line: str) -> str | None:
 
 
 def _score(lines: list[str], delimiter: str) -> tuple[int, float]:
-    records = []
-    try:
-        for record in csv.reader(lines, delimiter=delimiter):
-            if any(cell.strip() for cell in record):
-                records.append(record)
-            if len(records) == _RECORDS:
-                break
-    except csv.Error:
-        return 0, 0.0
+    filled = (
+        record
+        for record in csv.reader(lines, delimiter=delimiter)
+        if any(cell.strip() for cell in record)
+    )
+    records = list(islice(filled, _RECORDS))
     if not records:
         return 0, 0.0
     known = max(known_headers(record) for record in records)

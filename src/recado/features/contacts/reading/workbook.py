@@ -63,15 +63,16 @@ class XlsxRecords:
         self._done = 0
         _look_through(path, filename)
         try:
-            self._sheet = self._choose(path, is_header)
+            sheet = self._choose(path, is_header)
         except calamine.CalamineError as error:
             raise FileNotReadable(filename) from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # what a fault in the library raises
                 raise
             raise FileNotReadable(filename) from None
-        if self._sheet is None:
+        if sheet is None:
             raise FileEmpty(filename)
+        self._sheet = sheet
 
     def position(self) -> int:
         """How many rows have been read."""
@@ -80,12 +81,10 @@ class XlsxRecords:
     @property
     def size(self) -> int:
         """How many rows there are, empty ones included."""
-        return self._sheet.end[0] + 1 if self._sheet and self._sheet.end else 0
+        return self._sheet.end[0] + 1 if self._sheet.end else 0
 
     def __iter__(self) -> Iterator[Record]:
         self._done = 0
-        if self._sheet is None:
-            return
         for line, cells in enumerate(self._sheet.iter_rows(), 1):
             self._done = line
             yield Record(line, [self._text(cell) for cell in cells])

@@ -1,0 +1,154 @@
+"""Channels: the numbers that messages leave from."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from recado.api import paging
+from recado.api.access import Access, Admin, Viewer
+from recado.api.idempotency import IdempotentRoute
+from recado.domain import pacing
+from recado.domain.ids import ChannelId
+from recado.features.channels import service
+from recado.features.channels.models import Channel
+from recado.features.dispatch import leases
+from recado.platform import clock
+from recado.providers.base import Transport
+
+router = APIRouter(prefix="/api/v1/channels", tags=["channels"], route_class=IdempotentRoute)
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class NewChannel(BaseModel):
+    """A number to connect. ``config`` depends on the provider; secrets never come back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+    provider: str
+    config: dict[str, Any] = {}
+    pacing: dict[str, Any] | None = None
+
+
+class ChannelChanges(BaseModel):
+    """What may be changed later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")] | None = None
+    pacing: dict[str, Any] | None = None
+
+
+class ChannelShown(BaseModel):
+    """A number as everyone may see it."""
+
+    id: int
+    name: str
+    provider: str
+    status: str
+    detail: str | None
+    paused_until: datetime | None
+    paused_reason: str | None
+    webhook_url: str
+    config: dict[str, Any]
+    pacing: dict[str, Any]
+    created_at: datetime
+
+
+class CheckShown(BaseModel):
+    """A channel's state as its provider tells it."""
+
+    status: str
+    detail: str
+
+
+@router.post("", status_code=HTTP_201_CREATED)
+async def create_channel(request: Request, access: Admin, new: NewChannel) -> ChannelShown:
+    """Connect a number."""
+    async with access.transaction() as tx:
+        channel = await service.create(
+            tx,
+            access.runtime,
+            _transport(request),
+            name=new.name.strip(),
+            provider=new.provider,
+            config=new.config,
+            pacing_given=new.pacing,
+        )
+        return _shown(access, channel)
+
+
+@router.get("")
+async def list_channels(
+    access: Viewer, limit: paging.Limit = 50, cursor: str | None = None
+) -> paging.Page[ChannelShown]:
+    """Channels, the oldest first."""
+    async with access.transaction() as tx:
+        found = await service.everyone(tx, limit=limit + 1, after=paging.decode(cursor))
+    shown = [_shown(access, channel) for channel in found]
+    return paging.cut(shown, limit, lambda channel: channel.id)
+
+
+@router.get("/{channel_id}")
+async def get_channel(access: Viewer, channel_id: Id) -> ChannelShown:
+    """One channel."""
+    async with access.transaction() as tx:
+        return _shown(access, await service.get(tx, ChannelId(channel_id)))
+
+
+@router.patch("/{channel_id}")
+async def change_channel(access: Admin, channel_id: Id, changes: ChannelChanges) -> ChannelShown:
+    """Rename it or change its pace; holds for the very next message."""
+    now = clock.now()
+    async with access.transaction() as tx:
+        channel = await service.change(
+            tx,
+            ChannelId(channel_id),
+            name=changes.name,
+            pacing_given=changes.pacing,
+            now=now,
+        )
+        await leases.wake(tx, [ChannelId(channel_id)], now)
+        return _shown(access, channel)
+
+
+@router.delete("/{channel_id}", status_code=HTTP_204_NO_CONTENT)
+async def delete_channel(access: Admin, channel_id: Id) -> None:
+    """Take it out of use; what it sent stays on record."""
+    async with access.transaction() as tx:
+        await service.remove(tx, ChannelId(channel_id), clock.now())
+
+
+@router.post("/{channel_id}/check")
+async def check_channel(request: Request, access: Admin, channel_id: Id) -> CheckShown:
+    """Ask the provider how the number is; a connected one goes on sending."""
+    async with access.transaction() as tx:
+        answer = await service.check(tx, access.runtime, _transport(request), ChannelId(channel_id))
+        await leases.wake(tx, [ChannelId(channel_id)], clock.now())
+    return CheckShown(status=answer.status, detail=answer.detail)
+
+
+def _transport(request: Request) -> Transport:
+    transport: Transport = request.app.state.transport
+    return transport
+
+
+def _shown(access: Access, channel: Channel) -> ChannelShown:
+    opened = service.opened_channel(channel, access.runtime)
+    return ChannelShown(
+        id=channel.id,
+        name=channel.name,
+        provider=channel.provider,
+        status=channel.status,
+        detail=channel.status_detail,
+        paused_until=channel.paused_until,
+        paused_reason=channel.paused_reason,
+        webhook_url=service.webhook_url(access.runtime, channel),
+        config=channel.config,
+        pacing={"preset": channel.pacing.get("preset"), **pacing.shown(opened.pacing)},
+        created_at=channel.created_at,
+    )

@@ -1,0 +1,100 @@
+"""Errors → HTTP, in this one place: ``{"error": {"code", "message", "fields"}}``."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from recado.domain import errors
+from recado.domain.errors import RecadoError
+from recado.platform.postgres import DATABASE_AWAY
+from recado.platform import i18n, logging
+
+log = logging.get(__name__)
+
+STATUSES: list[tuple[type[RecadoError], int]] = [
+    (errors.InvalidInput, 422),
+    (errors.BadRequest, 400),
+    (errors.Unauthenticated, 401),
+    (errors.Forbidden, 403),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.TooLarge, 413),
+    (errors.TooManyRequests, 429),
+    (errors.Unavailable, 503),
+]
+_BY_STATUS: dict[int, type[RecadoError]] = {status: kind for kind, status in STATUSES}
+
+
+def status_of(error: RecadoError) -> int:
+    """The HTTP status of an error."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def answer(request: Request, error: RecadoError) -> Response:
+    """An error as the API tells it, in the caller's language."""
+    language = i18n.negotiate(accept_language=request.headers.get("accept-language"))
+    message = i18n.translator(language).error(error)
+    body: dict[str, object] = {"code": error.code, "message": message}
+    if error.fields:
+        body["fields"] = error.fields
+    headers = {}
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": body}, status_code=status_of(error), headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the API answered in our shape; never with a stack trace."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RecadoError):
+            raise error
+        return answer(request, error)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        found = error.errors()
+        if any(problem["type"] == "json_invalid" for problem in found):
+            return answer(request, errors.BadRequest())
+        fields = {_path(problem["loc"]): str(problem["msg"]) for problem in found}
+        return answer(request, errors.InvalidInput(fields=fields))
+
+    async def http(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        kind = _BY_STATUS.get(error.status_code)
+        if kind is None:
+            body = {"code": f"http_{error.status_code}", "message": error.detail}
+            return JSONResponse({"error": body}, error.status_code, headers=error.headers)
+        if kind is errors.TooLarge:
+            return answer(request, errors.TooLarge(limit="1 MB"))
+        if kind is errors.TooManyRequests:
+            return answer(request, errors.TooManyRequests(retry_after=1))
+        return answer(request, kind())
+
+    async def away(request: Request, error: Exception) -> Response:
+        log.warning("a server is away", error=str(error))
+        return answer(request, errors.Unavailable())
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected error", path=request.url.path, exc_info=error)
+        return answer(request, RecadoError())
+
+    app.add_exception_handler(RecadoError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, away)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    pieces = [str(piece) for piece in location]
+    if pieces and pieces[0] in {"body", "query", "path", "header"}:
+        pieces = pieces[1:]
+    return ".".join(pieces) or "body"

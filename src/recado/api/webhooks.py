@@ -1,0 +1,102 @@
+"""``/webhooks/{provider}/{channel_key}`` as plain ASGI, in front of everything else.
+
+Statuses come at three times the rate of what is sent: routing, sessions and validation of a
+framework would cost more than the work itself.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from recado.features.webhooks.intake import Intake
+from recado.platform import logging
+from recado.platform.runtime import Runtime
+
+log = logging.get(__name__)
+
+PREFIX = "/webhooks/"
+LARGEST_CALLBACK = 4 * 1024 * 1024  # bytes; Meta: payloads of up to 3 MB
+
+
+class WebhookBranch:
+    """Answers providers; hands everything else on."""
+
+    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
+        self._app = app
+        self._intake = Intake(runtime)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        pieces = scope["path"][len(PREFIX) :].split("/")
+        if len(pieces) != 2 or not all(pieces):  # noqa: PLR2004 - provider, key
+            await _answer(send, 404, b"no such address")
+            return
+        provider, key = pieces
+        if scope["method"] == "GET":
+            await self._handshake(scope, send, provider, key)
+        elif scope["method"] == "POST":
+            await self._receive(scope, receive, send, provider, key)
+        else:
+            await _answer(send, 405, b"use GET or POST")
+
+    async def _handshake(self, scope: Scope, send: Send, provider: str, key: str) -> None:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        try:
+            challenge = await self._intake.handshake(provider, key, query)
+        except Exception:
+            log.exception("handshake failed")
+            await _answer(send, 503, b"try again")
+            return
+        if challenge is None:
+            await _answer(send, 403, b"refused")
+        else:
+            await _answer(send, 200, challenge.encode())
+
+    async def _receive(
+        self, scope: Scope, receive: Receive, send: Send, provider: str, key: str
+    ) -> None:
+        body = await _body(receive)
+        if body is None:
+            await _answer(send, 413, b"too large")
+            return
+        try:
+            verdict = await self._intake.receive(provider, key, _headers(scope), body)
+        except Exception:
+            # Not durable, so not 200: the provider will come again.
+            log.exception("callback not kept")
+            await _answer(send, 503, b"try again")
+            return
+        await _answer(send, verdict.value, b"" if verdict.value == 200 else b"refused")  # noqa: PLR2004
+
+
+async def _body(receive: Receive) -> bytes | None:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(pieces)
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > LARGEST_CALLBACK:
+            return None
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,71 @@
+"""The web process: webhooks first and raw, then the API, then the pages."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from recado import __version__
+from recado.api import (
+    campaigns,
+    channels,
+    contacts,
+    errors,
+    health,
+    imports,
+    lists,
+    live,
+    workspaces,
+)
+from recado.api.limits import BodyLimit
+from recado.api.webhooks import WebhookBranch
+from recado.bootstrap import open_runtime
+from recado.features.reports.live import LiveHub
+from recado.platform import logging, settings
+from recado.platform.runtime import Runtime
+from recado.providers.transport import AiohttpTransport
+from recado.web.routes import browser_middleware, create_web_app
+
+
+def create() -> ASGIApp:
+    """The application as uvicorn's factory makes it, from the environment."""
+    logging.configure()
+    return create_app(open_runtime())
+
+
+def create_app(runtime: Runtime) -> ASGIApp:
+    """The application on an open runtime."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        transport = AiohttpTransport()
+        app.state.transport = transport
+        telling = asyncio.create_task(app.state.live.run(), name="live progress")
+        yield
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+        await transport.close()
+        await runtime.close()
+
+    web = settings.web()
+    app = FastAPI(
+        title="Recado",
+        version=__version__,
+        summary="WhatsApp campaigns at a pace that never breaks a limit.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=browser_middleware(
+            secret=runtime.sealer.session_secret, secure=web.secure_cookies
+        ),
+    )
+    app.state.runtime = runtime
+    app.state.live = LiveHub(runtime)
+    errors.install(app)
+    for resource in (campaigns, channels, contacts, health, imports, lists, live, workspaces):
+        app.include_router(resource.router)
+    app.mount("/", create_web_app(runtime))
+    return WebhookBranch(BodyLimit(app), runtime)

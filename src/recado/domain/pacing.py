@@ -1,0 +1,188 @@
+"""How fast a channel may go: the settings, the presets, and what several of them make together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from recado.domain.errors import InvalidInput
+
+
+class InvalidPacing(InvalidInput):
+    code = "invalid_pacing"
+    sentence = "The pacing is not valid. Correct the fields named; the known keys are: {known}."
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Limits of one channel. None means without this limit; intervals are in seconds.
+
+    The outside names are those of ``KEYS``, in camelCase.
+    """
+
+    message_interval: float | None = 30
+    longer_interval_after: int | None = 20
+    greater_interval: float | None = 60
+    per_minute: int | None = 20
+    per_second: int | None = None
+    in_flight: int | None = 10
+    cap_hourly: int | None = 300
+    cap_daily: int | None = 2000
+    backoff_error_threshold: int | None = 5
+    backoff_pause_minutes: float | None = 10
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+KEYS: Mapping[str, str] = {_camel(field.name): field.name for field in fields(Pacing)}
+_WHOLE = frozenset(KEYS.values()) - {
+    "message_interval",
+    "greater_interval",
+    "backoff_pause_minutes",
+}
+_FROM_ZERO = frozenset({"message_interval", "greater_interval", "backoff_pause_minutes"})
+LARGEST = 1_000_000_000
+
+CONSERVATIVE = Pacing()
+PRESETS: Mapping[str, Pacing] = {
+    "conservative": CONSERVATIVE,
+    "moderate": replace(
+        CONSERVATIVE,
+        message_interval=10,
+        longer_interval_after=50,
+        greater_interval=120,
+        cap_hourly=500,
+        cap_daily=3000,
+        backoff_error_threshold=3,
+        backoff_pause_minutes=15,
+    ),
+    "aggressive": replace(
+        CONSERVATIVE,
+        message_interval=3,
+        longer_interval_after=100,
+        greater_interval=60,
+        cap_hourly=1000,
+        cap_daily=5000,
+        backoff_error_threshold=2,
+        backoff_pause_minutes=5,
+    ),
+    # Meta: 80 messages a second a number; caps are Meta's own (the messaging tier).
+    "cloud": replace(
+        CONSERVATIVE,
+        message_interval=None,
+        longer_interval_after=None,
+        greater_interval=None,
+        per_minute=None,
+        per_second=80,
+        in_flight=64,
+        cap_hourly=None,
+        cap_daily=None,
+    ),
+}
+_OFFICIAL = frozenset({"meta", "simulator"})
+
+
+def default_preset(provider: str) -> str:
+    """The preset that a new channel of this provider starts with."""
+    return "cloud" if provider in _OFFICIAL else "conservative"
+
+
+def validated(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A partial pacing from outside, checked; the keys stay as they are outside.
+
+    Raises:
+        InvalidPacing: An unknown key, an unknown preset, or a value out of range.
+    """
+    wrong: dict[str, str] = {}
+    for key, value in raw.items():
+        if key == "preset":
+            if value not in PRESETS:
+                wrong["pacing.preset"] = "one of: " + ", ".join(PRESETS)
+        elif key not in KEYS:
+            wrong[f"pacing.{key}"] = "unknown key"
+        elif value is not None and not _in_range(KEYS[key], value):
+            least = 0 if KEYS[key] in _FROM_ZERO else 1
+            wrong[f"pacing.{key}"] = f"a number from {least}, or null for no limit"
+    if wrong:
+        raise InvalidPacing(fields=wrong, known=", ".join(["preset", *KEYS]))
+    return dict(raw)
+
+
+def _in_range(name: str, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if name in _WHOLE and value != int(value):
+        return False
+    return (0 if name in _FROM_ZERO else 1) <= value <= LARGEST
+
+
+def apply(base: Pacing, overrides: Mapping[str, Any]) -> Pacing:
+    """The pacing with a checked partial one laid over it; its preset comes first."""
+    start = PRESETS[overrides["preset"]] if "preset" in overrides else base
+    changes = {KEYS[key]: value for key, value in overrides.items() if key in KEYS}
+    return replace(start, **changes)
+
+
+def tightest(one: Pacing, other: Pacing) -> Pacing:
+    """Both kept at once: the longer of each interval, the lower of each limit."""
+    return Pacing(
+        message_interval=_longest(one.message_interval, other.message_interval),
+        longer_interval_after=_lowest(one.longer_interval_after, other.longer_interval_after),
+        greater_interval=_longest(one.greater_interval, other.greater_interval),
+        per_minute=_lowest(one.per_minute, other.per_minute),
+        per_second=_lowest(one.per_second, other.per_second),
+        in_flight=_lowest(one.in_flight, other.in_flight),
+        cap_hourly=_lowest(one.cap_hourly, other.cap_hourly),
+        cap_daily=_lowest(one.cap_daily, other.cap_daily),
+        backoff_error_threshold=_lowest(one.backoff_error_threshold, other.backoff_error_threshold),
+        backoff_pause_minutes=_longest(one.backoff_pause_minutes, other.backoff_pause_minutes),
+    )
+
+
+def restrict(channel: Pacing, campaign: Mapping[str, Any]) -> Pacing:
+    """A channel's pacing under a campaign's wishes: a campaign may go slower, never faster.
+
+    What a campaign leaves unsaid does not restrict it.
+    """
+    if not campaign:
+        return channel
+    unlimited = Pacing(**dict.fromkeys(KEYS.values()))
+    return tightest(channel, apply(unlimited, campaign))
+
+
+def shown(pacing: Pacing) -> dict[str, Any]:
+    """A pacing under its outside names."""
+    return {key: getattr(pacing, name) for key, name in KEYS.items()}
+
+
+def interval(pacing: Pacing, chance: float) -> float:
+    """Seconds until the next message may leave, ±20 % by chance (0 ≤ chance < 1).
+
+    The mean stays at the setting; the least is 80 % of it, so that the pace looks like a person's.
+    """
+    base = pacing.message_interval or 0
+    return base * (0.8 + 0.4 * chance)
+
+
+def burst(pacing: Pacing, seconds: float, most: int) -> int:
+    """How many messages the pace allows in about so many seconds, 1 at least, ``most`` at most."""
+    allowed: float = most
+    if pacing.message_interval:
+        allowed = min(allowed, seconds / pacing.message_interval)
+    if pacing.per_second:
+        allowed = min(allowed, seconds * pacing.per_second)
+    if pacing.per_minute:
+        allowed = min(allowed, pacing.per_minute)
+    return max(1, min(most, int(allowed)))
+
+
+def _lowest(one: int | None, other: int | None) -> int | None:
+    present = [value for value in (one, other) if value is not None]
+    return min(present) if present else None
+
+
+def _longest(one: float | None, other: float | None) -> float | None:
+    present = [value for value in (one, other) if value is not None]
+    return max(present) if present else None

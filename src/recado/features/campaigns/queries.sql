@@ -1,0 +1,70 @@
+-- name: lists_missing
+SELECT id FROM unnest(%(ids)s::bigint[]) AS given (id)
+WHERE NOT EXISTS (SELECT FROM list l WHERE l.workspace_id = %(workspace_id)s AND l.id = given.id);
+
+-- name: contacts_missing
+SELECT id FROM unnest(%(ids)s::bigint[]) AS given (id)
+WHERE NOT EXISTS (SELECT FROM contact c WHERE c.workspace_id = %(workspace_id)s AND c.id = given.id);
+
+-- name: tags_missing
+SELECT name FROM unnest(%(names)s::text[]) AS given (name)
+WHERE NOT EXISTS (SELECT FROM tag t
+    WHERE t.workspace_id = %(workspace_id)s AND lower(t.name) = lower(given.name));
+
+-- name: channels_missing
+SELECT id FROM unnest(%(ids)s::bigint[]) AS given (id)
+WHERE NOT EXISTS (SELECT FROM channel c WHERE c.workspace_id = %(workspace_id)s
+    AND c.id = given.id AND c.deleted_at IS NULL);
+
+-- name: custom_fields
+SELECT name FROM custom_field WHERE workspace_id = %(workspace_id)s ORDER BY name;
+
+-- name: materialise
+-- The audience of a run, each person once, those who must not be written to with the reason kept.
+WITH audience AS (
+    SELECT contact_id FROM list_member
+    WHERE workspace_id = %(workspace_id)s AND list_id = ANY(%(list_ids)s)
+    UNION
+    SELECT ct.contact_id FROM contact_tag ct
+    JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
+    WHERE ct.workspace_id = %(workspace_id)s AND lower(t.name) = ANY(%(tags)s)
+    UNION
+    SELECT unnest(%(contact_ids)s::bigint[])
+), suppressing AS (
+    SELECT ct.contact_id, min(t.name) AS tag FROM contact_tag ct
+    JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
+    WHERE ct.workspace_id = %(workspace_id)s AND lower(t.name) = ANY(%(suppression_tags)s)
+    GROUP BY ct.contact_id
+)
+INSERT INTO delivery (workspace_id, run_id, contact_id, phone, phone_key, status, reason)
+SELECT %(workspace_id)s, %(run_id)s, c.id, c.phone, c.phone_key,
+       CASE WHEN c.opted_out_at IS NOT NULL OR s.tag IS NOT NULL THEN 'suppressed'
+            ELSE 'pending' END,
+       CASE WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
+            WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END
+FROM audience a
+JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = a.contact_id
+LEFT JOIN suppressing s ON s.contact_id = c.id
+ORDER BY c.id
+ON CONFLICT DO NOTHING;
+
+-- name: cancel_pending
+WITH waiting AS (
+    SELECT id FROM delivery
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'pending'
+    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery d SET status = 'cancelled', reason = 'campaign_cancelled'
+FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
+
+-- name: progress
+SELECT c.id AS campaign_id, c.status, c.paused_reason, r.id AS run_id, r.total, r.pending,
+       r.sending, r.sent, r.delivered, r.read, r.failed, r.unknown, r.suppressed, r.cancelled,
+       r.expired, r.started_at, r.finished_at
+FROM campaign c
+LEFT JOIN LATERAL (
+    SELECT * FROM run WHERE run.workspace_id = c.workspace_id AND run.campaign_id = c.id
+    ORDER BY number DESC LIMIT 1
+) r ON true
+WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(campaigns)s)
+ORDER BY c.id;

@@ -1,0 +1,89 @@
+"""What a campaign is made of, as it comes from outside."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LONGEST_TEXT = 4096  # characters; Meta: the body of a text message
+MOST_IDS = 10_000
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TextContent(_Strict):
+    """A text with variables such as ``{nome|amigo}``."""
+
+    type: Literal["text"] = "text"
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be blank")
+        return value
+
+
+class Audience(_Strict):
+    """Whom a campaign is aimed at: everyone who is in any of these, once."""
+
+    list_ids: Annotated[list[int], Field(max_length=MOST_IDS)] = []
+    tags: Annotated[list[str], Field(max_length=MOST_IDS)] = []
+    contact_ids: Annotated[list[int], Field(max_length=MOST_IDS)] = []
+
+    @model_validator(mode="after")
+    def _someone(self) -> "Audience":
+        if not (self.list_ids or self.tags or self.contact_ids):
+            raise ValueError("name a list, a tag or a contact at least")
+        return self
+
+
+class Schedule(_Strict):
+    """When a started campaign begins."""
+
+    start_at: AwareDatetime | None = None
+
+
+class NewCampaign(_Strict):
+    """A campaign to be made."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    channel_ids: Annotated[list[int], Field(max_length=100)] = []
+    audience: Audience
+    content: TextContent
+    schedule: Schedule = Schedule()
+    pacing: dict[str, Any] = {}
+
+
+class Progress(BaseModel):
+    """How far a campaign's latest run is.
+
+    ``sent`` counts every delivery that the provider accepted and has not failed since,
+    ``delivered`` and ``read`` those that reached at least that; the others are current states.
+    total = pending + sending + sent + failed + unknown + suppressed + cancelled + expired.
+    """
+
+    campaign_id: int
+    status: str
+    total: int = 0
+    pending: int = 0
+    sending: int = 0
+    sent: int = 0
+    delivered: int = 0
+    read: int = 0
+    failed: int = 0
+    unknown: int = 0
+    suppressed: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    per_minute: float = Field(0, description="messages accepted in the last minute")
+    success_rate: float | None = Field(
+        None, description="accepted out of accepted, failed and unknown; from 0 to 1"
+    )
+    eta: datetime | None = Field(None, description="when the last message leaves at this rate")
+    paused_reason: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None

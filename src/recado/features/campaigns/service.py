@@ -1,0 +1,277 @@
+"""Making campaigns, and moving them from state to state."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from recado.domain import pacing, rendering
+from recado.domain.errors import InvalidInput, NotFound
+from recado.domain.ids import CampaignId, ChannelId, RunId
+from recado.domain.runs import RunEvent, RunState, next_state
+from recado.features.campaigns.models import Campaign, CampaignChannel, Run
+from recado.features.campaigns.schemas import NewCampaign
+from recado.features.dispatch import leases, progress_feed
+from recado.features.gates import service as gates
+from recado.platform.postgres import Transaction
+from recado.platform.runtime import Runtime
+from recado.platform.sql import load
+
+SQL = load(__package__ or "")
+
+
+class ChannelNeeded(InvalidInput):
+    code = "channel_needed"
+    sentence = "The campaign has no channel to send through. Give channel_ids with one at least."
+
+
+class UnknownAudience(InvalidInput):
+    code = "unknown_audience"
+    sentence = "Some of the lists, tags, contacts or channels named do not exist here. See fields."
+
+
+async def create(tx: Transaction, given: NewCampaign) -> Campaign:
+    """Add a draft.
+
+    Raises:
+        ChannelNeeded, UnknownAudience: What it refers to is not there.
+        UnknownVariable, TemplateError: The text cannot be filled in.
+        InvalidPacing: Wrong pacing keys.
+    """
+    if not given.channel_ids:
+        raise ChannelNeeded(fields={"channel_ids": "one at least"})
+    await _check_references(tx, given)
+    fields = await tx.all(SQL["custom_fields"], workspace_id=tx.workspace_id)
+    rendering.check(rendering.parse(given.content.text), [row["name"] for row in fields])
+    campaign = Campaign(
+        workspace_id=tx.workspace_id,
+        name=given.name,
+        status=RunState.DRAFT.value,
+        content=given.content.model_dump(),
+        audience=given.audience.model_dump(),
+        schedule=given.schedule.model_dump(mode="json", exclude_none=True),
+        pacing=pacing.validated(given.pacing),
+    )
+    tx.session.add(campaign)
+    await tx.session.flush()
+    tx.session.add_all(
+        CampaignChannel(
+            workspace_id=tx.workspace_id,
+            campaign_id=campaign.id,
+            channel_id=channel,
+            position=position,
+        )
+        for position, channel in enumerate(dict.fromkeys(given.channel_ids))
+    )
+    await tx.session.flush()
+    return campaign
+
+
+async def _check_references(tx: Transaction, given: NewCampaign) -> None:
+    wrong: dict[str, str] = {}
+    for field, name, values in (
+        ("channel_ids", "channels_missing", given.channel_ids),
+        ("audience.list_ids", "lists_missing", given.audience.list_ids),
+        ("audience.contact_ids", "contacts_missing", given.audience.contact_ids),
+    ):
+        rows = await tx.all(SQL[name], workspace_id=tx.workspace_id, ids=values) if values else []
+        if rows:
+            wrong[field] = "unknown: " + ", ".join(str(row["id"]) for row in rows[:20])
+    if given.audience.tags:
+        rows = await tx.all(
+            SQL["tags_missing"], workspace_id=tx.workspace_id, names=given.audience.tags
+        )
+        if rows:
+            wrong["audience.tags"] = "unknown: " + ", ".join(row["name"] for row in rows[:20])
+    if wrong:
+        raise UnknownAudience(fields=wrong)
+
+
+async def get(tx: Transaction, campaign_id: CampaignId) -> Campaign:
+    """One campaign; raises NotFound."""
+    campaign = await tx.session.get(Campaign, (tx.workspace_id, campaign_id))
+    if campaign is None:
+        raise NotFound("campaign")
+    return campaign
+
+
+async def channels_of(tx: Transaction, campaign_id: CampaignId) -> list[ChannelId]:
+    """The channels of a campaign, in their order."""
+    return [
+        ChannelId(channel)
+        for channel in await tx.session.scalars(
+            select(CampaignChannel.channel_id)
+            .where(
+                CampaignChannel.workspace_id == tx.workspace_id,
+                CampaignChannel.campaign_id == campaign_id,
+            )
+            .order_by(CampaignChannel.position)
+        )
+    ]
+
+
+async def everyone(
+    tx: Transaction, *, limit: int, before: int | None, status: str | None = None
+) -> list[Campaign]:
+    """Campaigns, the newest first."""
+    statement = select(Campaign).order_by(Campaign.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Campaign.id < before)
+    if status is not None:
+        statement = statement.where(Campaign.status == status)
+    return list(await tx.session.scalars(statement))
+
+
+async def latest_run(tx: Transaction, campaign_id: CampaignId) -> Run | None:
+    """The newest execution of a campaign."""
+    run: Run | None = await tx.session.scalar(
+        select(Run)
+        .where(Run.workspace_id == tx.workspace_id, Run.campaign_id == campaign_id)
+        .order_by(Run.number.desc())
+        .limit(1)
+    )
+    return run
+
+
+async def start(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
+) -> Campaign:
+    """Start a campaign now, or have it started at its time.
+
+    Raises:
+        NotFound: No such campaign.
+        NotAllowed: It has been started already.
+    """
+    campaign = await locked(tx, campaign_id)
+    begins = campaign.schedule.get("start_at")
+    at = datetime.fromisoformat(begins) if begins else None
+    if at is not None and at > now and campaign.status == RunState.DRAFT:
+        _move(campaign, RunEvent.SCHEDULE, now)
+        await runtime.queue.defer(
+            tx,
+            "campaigns:start_scheduled",
+            at=at,
+            workspace_id=tx.workspace_id,
+            campaign_id=campaign.id,
+        )
+        _announce(tx, runtime, campaign_id)
+        return campaign
+    _move(campaign, RunEvent.START, now)
+    previous = await latest_run(tx, campaign_id)
+    run = Run(
+        workspace_id=tx.workspace_id,
+        campaign_id=campaign.id,
+        number=1 if previous is None else previous.number + 1,
+        status=RunState.PREPARING.value,
+    )
+    tx.session.add(run)
+    await tx.session.flush()
+    await runtime.queue.defer(
+        tx,
+        "campaigns:materialise",
+        once=f"materialise {run.id}",
+        workspace_id=tx.workspace_id,
+        run_id=run.id,
+    )
+    _announce(tx, runtime, campaign_id)
+    return campaign
+
+
+async def pause(
+    tx: Transaction,
+    runtime: Runtime,
+    campaign_id: CampaignId,
+    now: datetime,
+    *,
+    reason: str = "by_person",
+) -> Campaign:
+    """Let nothing more leave; what is on the wire ends by itself."""
+    campaign = await locked(tx, campaign_id)
+    _move(campaign, RunEvent.PAUSE, now)
+    campaign.paused_reason = reason
+    run = await latest_run(tx, campaign_id)
+    if run is not None:
+        run.status = RunState.PAUSED.value
+        await tx.session.flush()
+        _set_gate(tx, runtime, RunId(run.id), run.status)
+    _announce(tx, runtime, campaign_id)
+    return campaign
+
+
+async def resume(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
+) -> Campaign:
+    """Go on where it was paused."""
+    campaign = await locked(tx, campaign_id)
+    _move(campaign, RunEvent.RESUME, now)
+    campaign.paused_reason = None
+    run = await latest_run(tx, campaign_id)
+    if run is not None:
+        run.status = RunState.RUNNING.value
+        await tx.session.flush()
+        _set_gate(tx, runtime, RunId(run.id), run.status)
+        await leases.wake_run(tx, RunId(run.id), now)
+    _announce(tx, runtime, campaign_id)
+    return campaign
+
+
+async def cancel(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
+) -> Campaign:
+    """End a campaign for good; what waits is cancelled, what is on the wire ends by itself."""
+    campaign = await locked(tx, campaign_id)
+    _move(campaign, RunEvent.CANCEL, now)
+    campaign.paused_reason = None
+    run = await latest_run(tx, campaign_id)
+    if run is not None:
+        run.status = RunState.CANCELLED.value
+        run.finished_at = now
+        await tx.session.flush()
+        _set_gate(tx, runtime, RunId(run.id), run.status)
+        await runtime.queue.defer(
+            tx,
+            "campaigns:cancel_pending",
+            once=f"cancel {run.id}",
+            workspace_id=tx.workspace_id,
+            run_id=run.id,
+            campaign_id=campaign.id,
+        )
+    _announce(tx, runtime, campaign_id)
+    return campaign
+
+
+async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
+    """A campaign that nobody else moves until the transaction ends; before its run is touched."""
+    campaign: Campaign | None = await tx.session.scalar(
+        select(Campaign)
+        .where(Campaign.workspace_id == tx.workspace_id, Campaign.id == campaign_id)
+        .with_for_update()
+    )
+    if campaign is None:
+        raise NotFound("campaign")
+    return campaign
+
+
+def _move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
+    campaign.status = next_state(RunState(campaign.status), event).value
+    campaign.updated_at = now
+
+
+def _set_gate(tx: Transaction, runtime: Runtime, run_id: RunId, status: str) -> None:
+    workspace_id = tx.workspace_id
+    tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, {run_id: status}))
+
+
+def _announce(tx: Transaction, runtime: Runtime, campaign_id: CampaignId) -> None:
+    workspace_id = tx.workspace_id
+    tx.after_commit(lambda: progress_feed.publish(runtime.redis, workspace_id, [campaign_id]))
+
+
+async def rows_of_progress(
+    tx: Transaction, campaigns: Sequence[CampaignId]
+) -> list[dict[str, Any]]:
+    """The counters of each campaign's latest run, exclusive states as the table holds them."""
+    return await tx.all(
+        SQL["progress"], workspace_id=tx.workspace_id, campaigns=[int(c) for c in campaigns]
+    )

@@ -1,0 +1,1 @@
+"""Channels: the numbers of a workspace, their credentials, their state and where callbacks go."""

@@ -1,0 +1,41 @@
+"""Tables of channels and of the addresses that providers call."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recado.platform.orm import Base, CreatedAt, IdColumn, WorkspaceColumn
+
+
+class Channel(Base):
+    __tablename__ = "channel"
+
+    workspace_id: Mapped[WorkspaceColumn]
+    id: Mapped[IdColumn]
+    name: Mapped[str]
+    provider: Mapped[str]
+    status: Mapped[str]
+    status_detail: Mapped[str | None]
+    key: Mapped[str]
+    config: Mapped[dict[str, Any]]
+    secrets: Mapped[bytes]
+    pacing: Mapped[dict[str, Any]]
+    paused_until: Mapped[datetime | None]
+    paused_reason: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    deleted_at: Mapped[datetime | None]
+
+
+class ChannelRoute(Base):
+    """A system table: which workspace a callback's address or number belongs to."""
+
+    __tablename__ = "channel_route"
+
+    channel_key: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    external_id: Mapped[str]
+    owner_workspace: Mapped[int] = mapped_column(BigInteger)
+    channel_id: Mapped[int] = mapped_column(BigInteger)

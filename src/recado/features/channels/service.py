@@ -1,0 +1,242 @@
+"""Making, reading, changing and checking channels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from recado.domain import pacing
+from recado.domain.errors import Conflict, NotFound
+from recado.domain.ids import ChannelId
+from recado.domain.pacing import Pacing
+from recado.features.channels.models import Channel, ChannelRoute
+from recado.platform import crypto
+from recado.platform.postgres import Transaction
+from recado.platform.runtime import Runtime
+from recado.providers.base import Check, Config, Provider, Transport
+from recado.providers.registry import provider as provider_named
+
+
+class ChannelNameTaken(Conflict):
+    code = "channel_name_taken"
+    sentence = "A channel with the name '{name}' exists already. Choose another name."
+
+
+class NumberTaken(Conflict):
+    code = "number_taken"
+    sentence = "This number is connected already, here or in another workspace. Remove it there."
+
+
+class ChannelInUse(Conflict):
+    code = "channel_in_use"
+    sentence = "A running campaign sends through this channel. Pause or cancel it first."
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChannel:
+    """A channel ready for use: its adapter, its credentials, its pace."""
+
+    id: ChannelId
+    adapter: Provider
+    config: Config
+    pacing: Pacing
+    paused_until: datetime | None  # with a reason and without a time: until a person checks it
+    paused_reason: str | None
+    deleted: bool
+
+
+async def create(
+    tx: Transaction,
+    runtime: Runtime,
+    transport: Transport,
+    *,
+    name: str,
+    provider: str,
+    config: Mapping[str, Any],
+    pacing_given: Mapping[str, Any] | None = None,
+) -> Channel:
+    """Add a number, check its credentials at the provider, and note the address for callbacks.
+
+    Raises:
+        UnknownProvider, InvalidConfig, InvalidPacing: The input is wrong.
+        ChannelNameTaken, NumberTaken: It is there already.
+        SimulatorAway: The simulator does not answer.
+    """
+    adapter = provider_named(provider)
+    pace = pacing.validated(pacing_given or {})
+    full = adapter.configure(config)
+    channel = Channel(
+        workspace_id=tx.workspace_id,
+        name=name,
+        provider=provider,
+        status="connecting",
+        key=crypto.random_token(18),
+        config={key: full[key] for key in sorted(adapter.public_config) if key in full},
+        secrets=runtime.sealer.seal(full),
+        pacing={"preset": pacing.default_preset(provider), **pace},
+    )
+    tx.session.add(channel)
+    try:
+        await tx.session.flush()
+    except IntegrityError as error:
+        raise ChannelNameTaken(name=name) from error
+    await _note_route(tx, channel, adapter.external_id(full))
+    await adapter.connect(transport, full, webhook_url(runtime, channel))
+    _apply(channel, await adapter.check(transport, full))
+    await tx.session.flush()
+    return channel
+
+
+async def everyone(tx: Transaction, *, limit: int, after: int | None) -> list[Channel]:
+    """The workspace's channels, the oldest first."""
+    statement = select(Channel).where(Channel.deleted_at.is_(None)).order_by(Channel.id)
+    if after is not None:
+        statement = statement.where(Channel.id > after)
+    return list(await tx.session.scalars(statement.limit(limit)))
+
+
+async def get(tx: Transaction, channel_id: ChannelId) -> Channel:
+    """One channel; raises NotFound."""
+    channel = await tx.session.get(Channel, (tx.workspace_id, channel_id))
+    if channel is None or channel.deleted_at is not None:
+        raise NotFound("channel")
+    return channel
+
+
+async def named(tx: Transaction, name: str) -> Channel:
+    """The channel of this name, upper and lower case being the same; raises NotFound."""
+    channel: Channel | None = await tx.session.scalar(
+        select(Channel).where(
+            func.lower(Channel.name) == name.lower(), Channel.deleted_at.is_(None)
+        )
+    )
+    if channel is None:
+        raise NotFound("channel")
+    return channel
+
+
+async def change(
+    tx: Transaction,
+    channel_id: ChannelId,
+    *,
+    name: str | None,
+    pacing_given: Mapping[str, Any] | None,
+    now: datetime,
+) -> Channel:
+    """Rename a channel or change its pace; holds for the very next message."""
+    channel = await get(tx, channel_id)
+    if pacing_given is not None:
+        channel.pacing = {**channel.pacing, **pacing.validated(pacing_given)}
+    if name is not None:
+        channel.name = name
+    channel.updated_at = now
+    try:
+        await tx.session.flush()
+    except IntegrityError as error:
+        raise ChannelNameTaken(name=name) from error
+    return channel
+
+
+async def remove(tx: Transaction, channel_id: ChannelId, now: datetime) -> None:
+    """Take a number out of use; what it has sent stays on record.
+
+    Raises:
+        ChannelInUse: A campaign that has not ended sends through it.
+    """
+    channel = await get(tx, channel_id)
+    busy = await tx.value(
+        "SELECT 1 FROM campaign_channel cc JOIN campaign c"
+        " ON c.workspace_id = cc.workspace_id AND c.id = cc.campaign_id"
+        " WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = %(channel_id)s"
+        " AND c.status IN ('scheduled', 'preparing', 'running', 'paused') LIMIT 1",
+        workspace_id=tx.workspace_id,
+        channel_id=channel_id,
+    )
+    if busy:
+        raise ChannelInUse
+    channel.deleted_at = now
+    await tx.session.flush()
+    async with tx.taking("recado_system"):
+        await tx.session.execute(
+            sql_delete(ChannelRoute).where(
+                ChannelRoute.owner_workspace == tx.workspace_id,
+                ChannelRoute.channel_id == channel_id,
+            )
+        )
+
+
+async def check(
+    tx: Transaction, runtime: Runtime, transport: Transport, channel_id: ChannelId
+) -> Check:
+    """Ask the provider for the channel's state and keep the answer."""
+    channel = await get(tx, channel_id)
+    opened = opened_channel(channel, runtime)
+    await opened.adapter.connect(transport, opened.config, webhook_url(runtime, channel))
+    answer = await opened.adapter.check(transport, opened.config)
+    _apply(channel, answer)
+    if answer.status == "connected":
+        channel.paused_until = None
+        channel.paused_reason = None
+    await tx.session.flush()
+    return answer
+
+
+def opened_channel(channel: Channel, runtime: Runtime) -> OpenChannel:
+    """A channel with its adapter and its credentials open."""
+    adapter = provider_named(channel.provider)
+    base = pacing.PRESETS[pacing.default_preset(channel.provider)]
+    return OpenChannel(
+        id=ChannelId(channel.id),
+        adapter=adapter,
+        config=runtime.sealer.open(channel.secrets),
+        pacing=pacing.apply(base, channel.pacing),
+        paused_until=channel.paused_until,
+        paused_reason=channel.paused_reason,
+        deleted=channel.deleted_at is not None,
+    )
+
+
+async def pause(
+    tx: Transaction, channel_id: ChannelId, *, until: datetime | None, reason: str
+) -> None:
+    """Let nothing leave through a channel; None until a person checks it."""
+    await tx.run(
+        "UPDATE channel SET paused_until = %(until)s,"
+        " paused_reason = %(reason)s, updated_at = now()"
+        " WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s",
+        until=until,
+        reason=reason,
+        workspace_id=tx.workspace_id,
+        channel_id=channel_id,
+    )
+
+
+def webhook_url(runtime: Runtime, channel: Channel) -> str:
+    """The address that the provider of this channel calls."""
+    return f"{runtime.public_url}/webhooks/{channel.provider}/{channel.key}"
+
+
+async def _note_route(tx: Transaction, channel: Channel, external_id: str) -> None:
+    async with tx.taking("recado_system"):
+        tx.session.add(
+            ChannelRoute(
+                channel_key=channel.key,
+                provider=channel.provider,
+                external_id=external_id,
+                owner_workspace=tx.workspace_id,
+                channel_id=channel.id,
+            )
+        )
+        try:
+            await tx.session.flush()
+        except IntegrityError as error:
+            raise NumberTaken from error
+
+
+def _apply(channel: Channel, answer: Check) -> None:
+    channel.status = answer.status
+    channel.status_detail = answer.detail[:500] or None

@@ -1,0 +1,97 @@
+"""Claiming: ``pending → sending`` with the attempt on record, and giving back what never left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
+from recado.domain.rendering import values_of
+from recado.features.dispatch.leases import SQL
+from recado.platform.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One part that is ours to send, with all that its text needs.
+
+    ``closed``: its contact has gone or has opted out, so it must be given back unsent.
+    """
+
+    reference: Reference
+    run_id: RunId
+    contact_id: ContactId | None
+    phone: str
+    attempts: int
+    own_text: str | None
+    values: Mapping[str, str | None]
+    closed: bool
+
+
+async def claim(
+    db: Database,
+    *,
+    workspace_id: WorkspaceId,
+    channel_id: ChannelId,
+    runs: Sequence[RunId],
+    lease: str,
+    most: int,
+) -> list[Claim]:
+    """Take due deliveries of these runs, in equal shares; about ``most`` of them in all."""
+    share = max(1, -(-most // len(runs)))
+    async with db.workspace(workspace_id) as tx:
+        rows = await tx.all(
+            SQL["claim"],
+            workspace_id=workspace_id,
+            channel_id=channel_id,
+            runs=list(runs),
+            share=share,
+            lease=lease,
+        )
+    return _in_turns([_claim(row) for row in rows])
+
+
+async def release(
+    db: Database, *, workspace_id: WorkspaceId, references: Sequence[Reference]
+) -> None:
+    """Give back claims that provably never left; no attempt is counted."""
+    if not references:
+        return
+    async with db.workspace(workspace_id) as tx:
+        await tx.run(
+            SQL["release"],
+            workspace_id=workspace_id,
+            deliveries=[r.delivery_id for r in references],
+            numbers=[r.attempt for r in references],
+        )
+
+
+def _claim(row: Mapping[str, Any]) -> Claim:
+    contact = row["contact_id"]
+    return Claim(
+        reference=Reference(DeliveryId(row["id"]), row["part"], row["attempt"]),
+        run_id=RunId(row["run_id"]),
+        contact_id=None if contact is None else ContactId(contact),
+        phone=row["phone"],
+        attempts=row["attempts"],
+        own_text=row["text"],
+        values=values_of(
+            name=row["name"],
+            phone=row["phone"],
+            email=row["email"],
+            condominio=row["condominio"],
+            endereco=row["endereco"],
+            cargo=row["cargo"],
+            custom=row["custom"],
+        ),
+        closed=row["closed"],
+    )
+
+
+def _in_turns(claims: Sequence[Claim]) -> list[Claim]:
+    """One of each run, then the second of each, and so on: no run waits for another's end."""
+    turns: dict[RunId, int] = {}
+    numbered: list[tuple[int, int, Claim]] = []
+    for position, claimed in enumerate(claims):
+        turn = turns[claimed.run_id] = turns.get(claimed.run_id, 0) + 1
+        numbered.append((turn, position, claimed))
+    return [claimed for _, _, claimed in sorted(numbered, key=lambda entry: entry[:2])]

@@ -1,0 +1,126 @@
+"""A worker process's channels: leasing those that are due, driving each, renewing all at once."""
+
+import asyncio
+from contextlib import suppress
+
+import psycopg
+
+from recado.features.dispatch.driver import ChannelDriver
+from recado.features.dispatch.leases import NOTIFICATION, Lease, Leases
+from recado.platform.postgres import DATABASE_AWAY
+from recado.platform import logging, settings
+from recado.platform.runtime import Runtime
+from recado.providers.base import Transport
+
+log = logging.get(__name__)
+
+MOST_CHANNELS = 1_000  # a process
+LONGEST_SLEEP = 2.0  # seconds; a wake-up that got lost is found after so long
+RENEWALS_A_LEASE = 3
+
+
+class Fleet:
+    """Drives as many channels as are due, until told to stop."""
+
+    def __init__(self, runtime: Runtime, transport: Transport, owner: str) -> None:
+        """The owner names this process in the drive table; it must be new at every start."""
+        chosen = settings.sending()
+        self._runtime = runtime
+        self._transport = transport
+        self._timeout = chosen.request_timeout_seconds
+        self._renew_every = chosen.lease_seconds / RENEWALS_A_LEASE
+        self._leases = Leases(runtime.db, owner, chosen.lease_seconds)
+        self._drivers: dict[Lease, ChannelDriver] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    async def run(self, direct_url: str, stop: asyncio.Event) -> None:
+        """Work until told to stop; then let what is on the wire end, and give everything back."""
+        helpers = [
+            asyncio.create_task(self._listen(direct_url), name="drive notifications"),
+            asyncio.create_task(self._renew(), name="drive leases"),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        stopping.add_done_callback(lambda _: self._woken.set())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                sleep = await self._lease_due()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), sleep)
+        finally:
+            for driver in self._drivers.values():
+                driver.stop()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            for task in (*helpers, stopping):
+                task.cancel()
+            await asyncio.gather(*helpers, stopping, return_exceptions=True)
+
+    async def _lease_due(self) -> float:
+        """Take what is due; returns seconds until more may be."""
+        try:
+            free = MOST_CHANNELS - len(self._drivers)
+            for lease in await self._leases.take(free) if free > 0 else []:
+                task = asyncio.create_task(self._drive(lease), name=f"drive {lease.channel_id}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            seconds = await self._leases.next_due()
+        except DATABASE_AWAY as error:
+            log.warning("worker waits for PostgreSQL", error=str(error))
+            return LONGEST_SLEEP / 4
+        if seconds is None or free <= 0:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(0.05, seconds))
+
+    async def _drive(self, lease: Lease) -> None:
+        driver = ChannelDriver(self._runtime, self._transport, lease, request_timeout=self._timeout)
+        self._drivers[lease] = driver
+        due_at = None
+        try:
+            due_at = await driver.drive()
+        except Exception:
+            log.exception("driver failed", channel=lease.channel_id)
+            return  # the lease runs out, and whoever takes it over settles what is left
+        finally:
+            del self._drivers[lease]
+        with suppress(*DATABASE_AWAY):
+            await self._leases.give_back(lease, due_at)
+        self._woken.set()
+
+    async def _renew(self) -> None:
+        """Renew all leases in one statement; a driver whose lease is lost must stop."""
+        while True:
+            await asyncio.sleep(self._renew_every)
+            before = dict(self._drivers)
+            if not before:
+                continue
+            try:
+                kept = await self._leases.renew()
+            except DATABASE_AWAY as error:
+                log.warning("leases not renewed", error=str(error))
+                continue
+            for lease, driver in before.items():
+                if lease not in kept and lease in self._drivers:
+                    log.warning("lease lost", channel=lease.channel_id)
+                    driver.stop()
+
+    async def _listen(self, direct_url: str) -> None:
+        """Hear of work as it is committed."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    direct_url, autocommit=True, application_name="recado-listen"
+                ) as connection:
+                    await connection.execute(f"LISTEN {NOTIFICATION}")
+                    self._woken.set()
+                    async for note in connection.notifies():
+                        self._notice(note.payload)
+            except (psycopg.Error, OSError):
+                await asyncio.sleep(1)
+
+    def _notice(self, payload: str) -> None:
+        workspace, _, channel = payload.partition(":")
+        for lease, driver in self._drivers.items():
+            if str(lease.workspace_id) == workspace and channel in {"", str(lease.channel_id)}:
+                driver.notice()
+        self._woken.set()

@@ -1,0 +1,52 @@
+"""The sweeper: what a lost notification, a crash or a flush may have left lying is found here."""
+
+from datetime import timedelta
+
+from procrastinate.blueprints import Blueprint
+
+from recado.domain.ids import RunId, WorkspaceId
+from recado.features.dispatch import leases, progress_feed
+from recado.features.dispatch.finishing import finish_runs
+from recado.features.dispatch.leases import SQL
+from recado.platform import clock, logging
+from recado.platform.runtime import Runtime
+
+log = logging.get(__name__)
+
+IDLE_AFTER = timedelta(seconds=30)
+
+
+def blueprint(runtime: Runtime) -> Blueprint:
+    """The tasks of this feature, named ``dispatch:…``."""
+    tasks = Blueprint()
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="sweep", queue="campaign-scheduler", queueing_lock="sweep")
+    async def sweep(timestamp: int) -> None:
+        del timestamp
+        await sweep_runs(runtime)
+
+    return tasks
+
+
+async def sweep_runs(runtime: Runtime) -> None:
+    """Wake the channels of runs that wait with nobody on them, and complete those that are done."""
+    async with runtime.db.system() as tx:
+        rows = await tx.all(SQL["unfinished"], idle=IDLE_AFTER)
+    for row in rows:
+        workspace_id, run_id = WorkspaceId(row["workspace_id"]), RunId(row["run_id"])
+        async with runtime.db.workspace(workspace_id) as tx:
+            if row["materialised_at"] is None:
+                await runtime.queue.defer(
+                    tx,
+                    "campaigns:materialise",
+                    once=f"materialise {run_id}",
+                    workspace_id=workspace_id,
+                    run_id=run_id,
+                )
+                continue
+            ended = await finish_runs(tx, [run_id])
+            if not ended:
+                await leases.wake_run(tx, run_id, clock.now())
+        if ended:
+            await progress_feed.publish(runtime.redis, workspace_id, ended)

@@ -1,0 +1,83 @@
+"""The drive table: which channels have work, from when, and which worker process drives each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recado.domain.ids import ChannelId, RunId, WorkspaceId
+from recado.platform.postgres import Database, Transaction
+from recado.platform.sql import load
+
+SQL = load(__package__ or "")
+NOTIFICATION = "recado_drive"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive one channel; the token grows with every driver."""
+
+    workspace_id: WorkspaceId
+    channel_id: ChannelId
+    token: int
+
+
+async def wake(tx: Transaction, channels: Sequence[ChannelId], at: datetime) -> None:
+    """Say that channels have work from a time on, in the transaction that made the work."""
+    await tx.run(SQL["wake"], workspace_id=tx.workspace_id, channels=list(channels), at=at)
+    for channel in channels:
+        await _notify(tx, f"{tx.workspace_id}:{channel}")
+
+
+async def wake_run(tx: Transaction, run_id: RunId, at: datetime) -> None:
+    """Say that all channels of a run have work from a time on."""
+    await tx.run(SQL["wake_run"], workspace_id=tx.workspace_id, run_id=run_id, at=at)
+    await _notify(tx, f"{tx.workspace_id}:")
+
+
+async def _notify(tx: Transaction, payload: str) -> None:
+    await tx.run(
+        "SELECT pg_notify(%(channel)s, %(payload)s)", channel=NOTIFICATION, payload=payload
+    )
+
+
+class Leases:
+    """The leases of one worker process."""
+
+    def __init__(self, db: Database, owner: str, seconds: float) -> None:
+        self._db = db
+        self._owner = owner
+        self._length = timedelta(seconds=seconds)
+
+    async def take(self, most: int) -> list[Lease]:
+        """Lease up to so many due channels."""
+        async with self._db.system() as tx:
+            rows = await tx.all(SQL["lease"], owner=self._owner, lease=self._length, most=most)
+        return [_lease(row) for row in rows]
+
+    async def renew(self) -> set[Lease]:
+        """Keep all of them; those missing from the answer are lost."""
+        async with self._db.system() as tx:
+            rows = await tx.all(SQL["renew"], owner=self._owner, lease=self._length)
+        return {_lease(row) for row in rows}
+
+    async def give_back(self, lease: Lease, due_at: datetime | None) -> None:
+        """Stop driving a channel; None if it has no work that we know of."""
+        async with self._db.system() as tx:
+            await tx.run(
+                SQL["give_back"],
+                workspace_id=lease.workspace_id,
+                channel_id=lease.channel_id,
+                owner=self._owner,
+                token=lease.token,
+                due_at=due_at,
+            )
+
+    async def next_due(self) -> float | None:
+        """Seconds until a channel is due or a lease runs out; None if nothing is in sight."""
+        async with self._db.system() as tx:
+            seconds = await tx.value(SQL["next_due"])
+        return None if seconds is None else float(seconds)
+
+
+def _lease(row: dict[str, int]) -> Lease:
+    return Lease(WorkspaceId(row["workspace_id"]), ChannelId(row["channel_id"]), int(row["token"]))

@@ -1,0 +1,151 @@
+"""May this attempt leave now? Every limit of a channel at once, in one atomic call to Redis.
+
+A grant dies 25 ms after it was asked for, by the worker's own monotonic clock, and windows count
+their width plus those 25 ms: so however late a granted request reaches the wire, no window of the
+promised width ever holds more than its limit.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+import msgspec
+from redis.asyncio import Redis
+
+from recado.domain.ids import ChannelId, ContactId, Reference, RunId, WorkspaceId
+from recado.domain.pacing import Pacing
+from recado.platform.redis import key, script
+
+GRANT_LIFE = 0.025  # seconds
+_GRANT_LIFE_US = round(GRANT_LIFE * 1e6)
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One attempt that wants to leave."""
+
+    reference: Reference
+    run_id: RunId
+    contact_id: ContactId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What may leave now, out of what was asked.
+
+    Attributes:
+        granted: How many of those not gated, in the order asked.
+        gated: Position → why its run or contact is closed.
+        wait: Seconds until more may leave; None while all slots in flight are taken.
+    """
+
+    granted: int
+    gated: dict[int, str]
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a channel's new driver finds.
+
+    Attributes:
+        previous: The lease under which Redis has seen all reservations, or None if it cannot tell.
+        in_flight: Attempts that were reserved under it and not ended.
+    """
+
+    previous: str | None
+    in_flight: frozenset[str]
+
+
+class LeaseLost(Exception):
+    """Another driver has the channel, or Redis has forgotten this one."""
+
+
+class ChannelLimiter:
+    """The limiter as one driver of one channel sees it."""
+
+    def __init__(
+        self, redis: "Redis", workspace_id: WorkspaceId, channel_id: ChannelId, token: int
+    ) -> None:
+        self._redis = redis
+        self._reserve = script(redis, __package__ or "", "reserve.lua")
+        self._take_over = script(redis, __package__ or "", "take_over.lua")
+        self._token = token
+        self.lease = f"{token}:"
+        base = [key(workspace_id, "channel", channel_id, name) for name in ("lease", "flight")]
+        self._keys = [*base, key(workspace_id, "channel", channel_id, "next")]
+        self._windows = key(workspace_id, "channel", channel_id, "window")
+        self._gates = key(workspace_id, "gates")
+
+    async def take(self, on_the_wire: Sequence[Reference], *, stand_still: float) -> Taken:
+        """Revoke whoever drove the channel before, and start under a lease of our own.
+
+        Args:
+            on_the_wire: Attempts of ours whose outcome is not known yet.
+            stand_still: Seconds in which nothing leaves, if Redis has forgotten what left lately.
+
+        Raises:
+            LeaseLost: Someone has taken the channel after us.
+        """
+        nonce = secrets.token_hex(4)
+        taken, previous, trusted, in_flight = await self._take_over(
+            keys=[*self._keys, f"{self._windows}:1", f"{self._windows}:60"],
+            args=[self._token, nonce, round(stand_still * _SECOND_US), *map(str, on_the_wire)],
+        )
+        if not taken:
+            raise LeaseLost
+        self.lease = f"{self._token}:{nonce}"
+        return Taken(previous if trusted else None, frozenset(in_flight))
+
+    async def reserve(
+        self, asking: Sequence[Asking], pacing: Pacing, intervals: Sequence[float]
+    ) -> Grant:
+        """Ask for several attempts at once; those granted must be written at once.
+
+        Args:
+            asking: At most as many as can be written within a grant's life; none to look ahead.
+            pacing: The channel's, restricted by the campaign's.
+            intervals: Seconds of pause after each attempt, chance included; empty for none.
+
+        Raises:
+            LeaseLost: Nothing was granted, and nothing will be under this lease.
+        """
+        windows = [
+            (limit, seconds)
+            for limit, seconds in ((pacing.per_second, 1), (pacing.per_minute, 60))
+            if limit is not None
+        ]
+        ask = {
+            "lease": self.lease,
+            "in_flight": pacing.in_flight or 1_000_000,
+            "windows": [
+                {"limit": limit, "width": seconds * _SECOND_US + _GRANT_LIFE_US}
+                for limit, seconds in windows
+            ],
+            "intervals": [round(seconds * _SECOND_US) for seconds in intervals],
+            "attempts": [
+                {"id": str(a.reference), "run": str(a.run_id), "contact": str(a.contact_id)}
+                for a in asking
+            ],
+        }
+        verdict, wait, granted, gated = await self._reserve(
+            keys=[
+                *self._keys,
+                self._gates,
+                *(f"{self._windows}:{seconds}" for _, seconds in windows),
+            ],
+            args=[msgspec.json.encode(ask)],
+        )
+        if verdict != "ok":
+            raise LeaseLost
+        microseconds = int(wait)
+        return Grant(
+            granted=int(granted),
+            gated={int(p): str(why) for p, why in zip(gated[::2], gated[1::2], strict=True)},
+            wait=None if microseconds < 0 else microseconds / _SECOND_US,
+        )
+
+    async def leave(self, references: Sequence[Reference]) -> None:
+        """Free the slots of attempts whose outcome is on record, or which never left."""
+        if references:
+            await self._redis.zrem(self._keys[1], *map(str, references))

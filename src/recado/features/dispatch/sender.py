@@ -1,0 +1,78 @@
+"""Sending one message, and deciding what its outcome makes of the delivery."""
+
+import random
+
+from recado.domain import retry
+from recado.domain.deliveries import DeliveryState
+from recado.domain.retry import ErrorClass
+from recado.features.dispatch.leases import Lease
+from recado.features.dispatch.plans import Ready
+from recado.features.dispatch.records import Result
+from recado.platform import clock, logging
+from recado.platform.runtime import Runtime
+from recado.providers.base import Accepted, Outcome, ProviderFault, Refused, Transport, Unsure
+
+log = logging.get(__name__)
+
+GRANT_EXPIRED = "grant_expired"
+
+
+class Sender:
+    """Hands messages to the channel's provider and turns what happens into results."""
+
+    def __init__(
+        self, runtime: Runtime, transport: Transport, lease: Lease, timeout: float
+    ) -> None:
+        self._runtime = runtime
+        self._transport = transport
+        self._lease = lease
+        self._timeout = timeout
+
+    async def send(self, ready: Ready, write_before: float) -> Result | None:
+        """Send one message; None if its grant died before it could be written."""
+        try:
+            outcome = await ready.channel.adapter.send(
+                self._transport,
+                ready.channel.config,
+                ready.message,
+                write_before=write_before,
+                timeout=self._timeout,
+            )
+        except Exception as error:
+            # Whatever went wrong here, the request may be out: never send it again by ourselves.
+            log.exception("send failed", reference=ready.message.reference)
+            outcome = Unsure(
+                ProviderFault("internal", ErrorClass.NETWORK_UNSURE, type(error).__name__)
+            )
+        if isinstance(outcome, Refused) and outcome.fault.code == GRANT_EXPIRED:
+            return None
+        return self._result(ready, outcome)
+
+    def _result(self, ready: Ready, outcome: Outcome) -> Result:
+        if isinstance(outcome, Accepted):
+            return Result(
+                reference=ready.claim.reference,
+                contact_id=ready.claim.contact_id,
+                run_id=ready.claim.run_id,
+                result="accepted",
+                status=DeliveryState.SENT,
+                provider_id=outcome.provider_id,
+                wa_id=outcome.wa_id,
+            )
+        fault = outcome.fault
+        decision = retry.decide(
+            fault.error_class,
+            attempts=ready.claim.attempts + 1,
+            now=clock.now(),
+            jitter=random.random(),  # noqa: S311 - jitter is no secret
+            retry_after=fault.retry_after,
+        )
+        return Result(
+            reference=ready.claim.reference,
+            contact_id=ready.claim.contact_id,
+            run_id=ready.claim.run_id,
+            result="unknown" if isinstance(outcome, Unsure) else "refused",
+            status=decision.status,
+            fault=fault,
+            decision=decision,
+        )

@@ -1,0 +1,1 @@
+"""A workspace's own settings: rows that hold from the moment they are saved."""

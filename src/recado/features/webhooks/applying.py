@@ -1,0 +1,110 @@
+"""Turning stored callbacks into states of deliveries, in bulk."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, WorkspaceId
+from recado.features.contacts import consent
+from recado.features.dispatch import progress_feed
+from recado.features.gates import service as gates
+from recado.features.webhooks.routes import SQL
+from recado.platform import clock, logging, metrics
+from recado.platform.postgres import Transaction
+from recado.platform.runtime import Runtime
+from recado.providers.base import StatusEvent
+from recado.providers.registry import provider as provider_named
+
+log = logging.get(__name__)
+
+BATCH = 200
+# A provider's word → our state. Meta: "played" is said of voice messages that were heard.
+STATUSES: Mapping[str, str] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "played": "read",
+    "failed": "failed",
+}
+
+
+async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
+    """Apply all callbacks of a workspace that wait; returns how many there were."""
+    applied = 0
+    while True:
+        async with runtime.db.workspace(workspace_id) as tx:
+            rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH)
+            if not rows:
+                return applied
+            reports, errors = _reports(rows)
+            moved = await _apply(tx, reports) if reports else []
+            for row in moved:
+                await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
+            await tx.run(
+                SQL["processed"],
+                workspace_id=workspace_id,
+                ids=[row["id"] for row in rows],
+                errors=errors,
+            )
+        applied += len(rows)
+        campaigns = [CampaignId(row["campaign_id"]) for row in moved]
+        if campaigns:
+            await progress_feed.publish(runtime.redis, workspace_id, campaigns)
+
+
+def _reports(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[list[tuple[ChannelId, StatusEvent]], list[str | None]]:
+    """The status events inside, and for each callback what made it unreadable."""
+    reports: list[tuple[ChannelId, StatusEvent]] = []
+    errors: list[str | None] = []
+    for row in rows:
+        try:
+            events = provider_named(row["provider"]).parse(row["body"])
+        except ValueError as error:
+            log.warning("callback unreadable", callback=row["id"], error=str(error))
+            errors.append(str(error)[:500])
+            continue
+        errors.append(None)
+        reports.extend(
+            (ChannelId(row["channel_id"]), event)
+            for event in events
+            if isinstance(event, StatusEvent) and event.status in STATUSES
+        )
+    return reports, errors
+
+
+async def _apply(
+    tx: Transaction, reports: Sequence[tuple[ChannelId, StatusEvent]]
+) -> list[dict[str, Any]]:
+    references = [Reference.parse(event.reference or "") for _, event in reports]
+    statuses = [STATUSES[event.status] for _, event in reports]
+    for status in statuses:
+        metrics.REPORTS.labels(status).inc()
+    faults = [event.fault for _, event in reports]
+    return await tx.all(
+        SQL["apply"],
+        workspace_id=tx.workspace_id,
+        channels=[channel for channel, _ in reports],
+        deliveries=[r.delivery_id if r else None for r in references],
+        parts=[r.part if r else None for r in references],
+        numbers=[r.attempt if r else None for r in references],
+        provider_ids=[event.provider_id or None for _, event in reports],
+        statuses=statuses,
+        times=[event.at for _, event in reports],
+        codes=[fault.code if fault else None for fault in faults],
+        classes=[fault.error_class.value if fault else None for fault in faults],
+        details=[fault.detail if fault else None for fault in faults],
+    )
+
+
+async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:
+    """A provider said that these want no more of us."""
+    for contact in contacts:
+        contact_id = ContactId(contact)
+        await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
+        workspace_id = tx.workspace_id
+        tx.after_commit(
+            lambda one=contact_id: gates.close_contacts(  # type: ignore[misc]
+                runtime.redis, workspace_id, [one], "opted_out"
+            )
+        )

@@ -1,0 +1,95 @@
+"""Taking callbacks in: whose they are, whether they are genuine, and storing them."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from recado.domain.errors import InvalidInput
+from recado.features.webhooks.routes import Routes, Target
+from recado.features.webhooks.store import Received, Store
+from recado.platform import metrics
+from recado.platform.runtime import Runtime
+from recado.providers.base import Provider
+from recado.providers.registry import provider as provider_named
+
+
+class Verdict(Enum):
+    """What the caller is told."""
+
+    KEPT = 200
+    FORGED = 401
+    UNKNOWN_ADDRESS = 404
+
+
+class Intake:
+    """The way in for all providers."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._routes = Routes(runtime)
+        self._store = Store(runtime)
+
+    async def handshake(self, provider: str, key: str, query: Mapping[str, str]) -> str | None:
+        """The answer to a GET that verifies an address; None refuses."""
+        target = await self._target(provider, key)
+        if target is None:
+            return None
+        return target.channel.adapter.handshake(target.channel.config, query)
+
+    async def receive(
+        self, provider: str, key: str, headers: Mapping[str, str], body: bytes
+    ) -> Verdict:
+        """Keep a callback for each channel whose own secret verifies it.
+
+        One app of a provider has one address for all its numbers, of whichever workspace: each
+        number's changes go to the channel that has it, and only if that channel's secret signed
+        the body. Returns KEPT only when what was kept is durable.
+
+        Raises:
+            What PostgreSQL raises: the caller answers 503 and the provider comes again.
+        """
+        addressed = await self._target(provider, key)
+        if addressed is None:
+            return Verdict.UNKNOWN_ADDRESS
+        adapter = addressed.channel.adapter
+        numbers = adapter.external_ids(body)
+        kept: list[Received] = []
+        genuine = adapter.verify(addressed.channel.config, headers, body)
+        if genuine and not numbers - {addressed.external_id}:
+            kept.append(_received(addressed, body))
+        else:
+            for number in numbers:
+                target = await self._verified(provider, number, headers, body)
+                if target is not None:
+                    genuine = True
+                    kept.append(_received(target, _share(adapter, body, number)))
+        if not genuine:
+            metrics.CALLBACKS.labels(provider, "forged").inc()
+            return Verdict.FORGED
+        if kept:
+            await self._store.keep(kept)
+        metrics.CALLBACKS.labels(provider, "kept" if kept else "unknown_number").inc()
+        return Verdict.KEPT
+
+    async def _verified(
+        self, provider: str, number: str, headers: Mapping[str, str], body: bytes
+    ) -> Target | None:
+        target = await self._routes.by_number(provider, number)
+        if target is None or target.channel.deleted:
+            return None
+        if not target.channel.adapter.verify(target.channel.config, headers, body):
+            return None
+        return target
+
+    async def _target(self, provider: str, key: str) -> Target | None:
+        try:
+            provider_named(provider)
+        except InvalidInput:
+            return None
+        return await self._routes.by_key(provider, key)
+
+
+def _received(target: Target, body: bytes) -> Received:
+    return Received(target.workspace_id, target.channel.id, body)
+
+
+def _share(adapter: Provider, body: bytes, number: str) -> bytes:
+    return adapter.only(body, number)

@@ -1,0 +1,71 @@
+"""Making callbacks durable: what arrives while a commit is under way shares the next one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from recado.domain.ids import ChannelId, WorkspaceId
+from recado.features.webhooks.routes import SQL
+from recado.platform.runtime import Runtime
+
+LARGEST_BATCH = 500
+
+
+@dataclass(slots=True)
+class Received:
+    """One callback of one channel, and who waits for it to be durable."""
+
+    workspace_id: WorkspaceId
+    channel_id: ChannelId
+    body: bytes
+    durable: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Store:
+    """Writes received callbacks in batches; nothing is answered before its commit."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting: list[Received] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def keep(self, received: Sequence[Received]) -> None:
+        """Return once all of them are durable; raises what PostgreSQL raises."""
+        self._waiting.extend(received)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name="callback store")
+        await asyncio.gather(*(one.durable for one in received))
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            try:
+                await self._insert(batch)
+            except Exception as error:  # noqa: BLE001 - handed to those who wait
+                for one in batch:
+                    if not one.durable.done():
+                        one.durable.set_exception(error)
+            else:
+                for one in batch:
+                    if not one.durable.done():
+                        one.durable.set_result(None)
+
+    async def _insert(self, batch: Sequence[Received]) -> None:
+        """One statement for all, as routing callbacks crosses workspaces; then their jobs."""
+        async with self._runtime.db.system() as tx:
+            await tx.run(
+                SQL["store"],
+                workspaces=[one.workspace_id for one in batch],
+                channels=[one.channel_id for one in batch],
+                bodies=[one.body for one in batch],
+            )
+            for workspace_id in sorted({one.workspace_id for one in batch}):
+                await self._runtime.queue.defer(
+                    tx,
+                    "webhooks:apply",
+                    once=f"callbacks {workspace_id}",
+                    lock=f"callbacks {workspace_id}",
+                    workspace_id=workspace_id,
+                )

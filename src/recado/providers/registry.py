@@ -1,0 +1,24 @@
+"""The adapters by name."""
+
+from recado.domain.errors import InvalidInput
+from recado.providers.base import Provider
+from recado.providers.meta.adapter import MetaAdapter
+from recado.providers.simulator.adapter import SimulatorAdapter
+
+
+class UnknownProvider(InvalidInput):
+    code = "unknown_provider"
+    sentence = "There is no provider '{provider}'. Use one of: {known}."
+
+
+_PROVIDERS: dict[str, Provider] = {
+    adapter.name: adapter for adapter in (MetaAdapter(), SimulatorAdapter())
+}
+
+
+def provider(name: str) -> Provider:
+    """The adapter of this name; raises UnknownProvider."""
+    try:
+        return _PROVIDERS[name]
+    except KeyError as error:
+        raise UnknownProvider(provider=name, known=", ".join(sorted(_PROVIDERS))) from error
