@@ -301,6 +301,12 @@ def test_several_columns_may_be_mapped_to_one_field_in_the_order_of_preference(r
     assert [row.phone.e164 for row in rows] == ["+5511987654321", "+5511912345678"]
 
 
+def test_a_column_that_is_mapped_twice_keeps_what_was_said_first(read: Read) -> None:
+    mapping = {"Apelido": "name", "apelido": "bloco"}
+    row = only(read("Apelido;telefone\nNana;11912345678\n", mapping=mapping))
+    assert (row.name, row.custom) == ("Nana", {})
+
+
 def test_a_mapping_finds_its_header_below_a_title(read: Read) -> None:
     row = only(read("Lista;2026\nquem;onde\nAna;11912345678\n", mapping={"onde": "telefone"}))
     assert (row.line, row.custom) == (3, {"quem": "Ana"})
@@ -381,7 +387,14 @@ def test_numbers_without_country_code_are_those_of_the_region(read: Read) -> Non
     assert row.phone.e164 == "+351912345678"
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"  \r\n", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_a_table_may_begin_far_below_the_top_of_the_file(read: Read) -> None:
+    row = only(read("\n" * 70_000 + "nome;telefone\nAna;11912345678\n"))
+    assert row.line == 70_002
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\n" * 70_000, b"  \r\n", b"\xef\xbb\xbf", b"\xff\xfe"]
+)
 def test_an_empty_file_is_refused(read: Read, content: bytes) -> None:
     with pytest.raises(FileEmpty, match=r"contatos\.csv"):
         read(content)
