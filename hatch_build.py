@@ -103,7 +103,8 @@ def _sources(root: Path) -> Iterator[Path]:
     """
     frontend = root / "frontend"
     yield from (frontend / name for name in ("package.json", "package-lock.json", "vite.config.js"))
-    yield from (path for path in (frontend / "src").rglob("*") if path.is_file())
+    for folder in ("src", "public"):
+        yield from (path for path in (frontend / folder).rglob("*") if path.is_file())
     yield from (root / "src/recado/web").rglob("*.html")
 
 

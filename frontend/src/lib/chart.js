@@ -1,6 +1,6 @@
 import uPlot from 'uplot'
 
-import { fill, rate, time } from './format.js'
+import { fill, rate, time, timeWithSeconds } from './format.js'
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -70,7 +70,7 @@ export class Throughput {
     return {
       width: this.element.clientWidth,
       height: this.element.clientHeight,
-      padding: [12, 8, 0, 0],
+      padding: [12, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8, fill: line } },
       scales: { y: { range: (_, __, top) => [0, Math.max(5, top * 1.15)] } },
@@ -78,8 +78,10 @@ export class Throughput {
         {
           ...axis,
           grid: { show: false },
-          space: 70,
-          values: (_, ticks) => ticks.map((tick) => time(new Date(tick * 1000))),
+          size: 28,
+          space: 80,
+          values: (_, ticks, __, ___, step) =>
+            ticks.map((tick) => (step < 60 ? timeWithSeconds : time)(new Date(tick * 1000))),
         },
         { ...axis, size: 44, space: 40, values: (_, ticks) => ticks.map(rate) },
       ],
@@ -89,7 +91,6 @@ export class Throughput {
           stroke: line,
           width: 2,
           fill: `color-mix(in oklab, ${line} 14%, transparent)`,
-          paths: uPlot.paths.spline(),
           points: { show: false },
         },
       ],

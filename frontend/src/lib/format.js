@@ -1,13 +1,24 @@
-/** Numbers, shares and times in the language of the page. */
-const language = document.documentElement.lang || 'pt-BR'
+/** Numbers, shares and times in the language of the page and the timezone of the workspace. */
+const { lang, dataset } = document.documentElement
+const language = lang || 'pt-BR'
+const timeZone = dataset.timezone
 
 const integer = new Intl.NumberFormat(language, { maximumFractionDigits: 0 })
 const decimal = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
 const share = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 })
 const whole = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0 })
-const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' })
-const stamp = new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'short' })
-const precise = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'medium' })
+const clock = new Intl.DateTimeFormat(language, {
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZone,
+})
+const second = new Intl.DateTimeFormat(language, { timeStyle: 'medium', timeZone })
+const stamp = new Intl.DateTimeFormat(language, {
+  dateStyle: 'short',
+  timeStyle: 'short',
+  timeZone,
+})
+const date = new Intl.DateTimeFormat(language, { dateStyle: 'short', timeZone })
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'always', style: 'long' })
 
 const day = 86_400_000
@@ -16,22 +27,18 @@ export const number = (value) => integer.format(value)
 export const rate = (value) => (value < 10 ? decimal : integer).format(value)
 export const percent = (value) => share.format(value)
 
-/** Rounded down: 99.96 % is not 100 % while one delivery is still open. */
-export const wholePercent = (value) => whole.format(Math.floor(value * 100) / 100)
+export const wholePercent = (hundredths) => whole.format(hundredths / 100)
 
-export const time = (date) => clock.format(date)
-export const dateTime = (date) => stamp.format(date)
-export const fullDateTime = (date) => precise.format(date)
+export const time = (moment) => clock.format(moment)
+export const timeWithSeconds = (moment) => second.format(moment)
 
 /** The hour when it is today, otherwise the date with it. */
-export function moment(date, now = new Date()) {
-  const today = date.toDateString() === now.toDateString()
-  return today ? clock.format(date) : stamp.format(date)
-}
+export const moment = (then, now = new Date()) =>
+  (date.format(then) === date.format(now) ? clock : stamp).format(then)
 
 /** "in 18 minutes"; the unit is the largest that gives a number of two or more. */
-export function fromNow(date, now = new Date()) {
-  const distance = date - now
+export function fromNow(then, now = new Date()) {
+  const distance = then - now
   const units = [
     ['day', day],
     ['hour', 3_600_000],

@@ -3,6 +3,9 @@ const delay = (attempt) => Math.min(30_000, 1000 * 2 ** attempt) * (0.75 + Math.
 
 const pollEvery = 5000
 
+/** Why the server ends a connection that shall not be tried again. */
+const closed = { unauthenticated: 4401, notFound: 4404 }
+
 /**
  * What the server says about a campaign: by WebSocket, and by asking while that is away.
  *
@@ -58,12 +61,12 @@ export class Feed {
       this.attempt = 0
       clearTimeout(this.timers.poll)
       this.onState('live')
-      // What happened before the socket was open would otherwise be missed.
-      this.ask()
     }
     socket.onmessage = ({ data }) => this.onMessage(JSON.parse(data))
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.stopped || socket !== this.socket) return
+      if (code === closed.unauthenticated) return location.reload()
+      if (code === closed.notFound) return this.stop()
       this.poll()
       this.timers.connect = setTimeout(() => this.connect(), delay(this.attempt++))
     }

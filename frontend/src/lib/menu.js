@@ -2,6 +2,10 @@
 export const menu = () => ({
   open: false,
 
+  get closed() {
+    return !this.open
+  },
+
   toggle() {
     this.open = !this.open
   },

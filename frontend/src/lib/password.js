@@ -6,7 +6,7 @@ export const password = () => ({
     return this.shown ? 'text' : 'password'
   },
 
-  get hidden() {
+  get covered() {
     return !this.shown
   },
 

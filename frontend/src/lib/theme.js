@@ -5,6 +5,10 @@ const system = matchMedia('(prefers-color-scheme: dark)')
 export const theme = () => ({
   dark: false,
 
+  get light() {
+    return !this.dark
+  },
+
   init() {
     this.read()
     system.addEventListener('change', () => this.read())

@@ -53,7 +53,8 @@ const campaign = () => ({
       onMessage: (message) => this.take(message),
       onState: (state) => (this.feedState = state),
     })
-    if (!this.over) this.feed.start()
+    // After the end too: messages are delivered and read long after the last one was sent.
+    this.feed.start()
     this.plot()
   },
 
@@ -64,14 +65,13 @@ const campaign = () => ({
     this.progress = { ...before, paused_reason: null, ...message }
     this.record()
     this.announce(before.status !== this.progress.status)
-    if (this.over) this.feed.stop()
     if (JSON.stringify(before) !== JSON.stringify(this.progress)) this.refreshList()
   },
 
   /** An action of this page answered; the event carries the new progress. */
   acted(event) {
+    this.$refs.dialog?.close()
     this.take(event.detail)
-    if (!this.over && this.feed.stopped) this.feed.restart()
   },
 
   record() {
@@ -165,16 +165,14 @@ const campaign = () => ({
     return this.progress.total - this.progress.pending - this.progress.sending
   },
 
-  get settledShare() {
-    return this.progress.total ? this.settled / this.progress.total : 0
-  },
-
   get percent() {
-    return wholePercent(this.settledShare)
+    return wholePercent(this.percentValue)
   },
 
+  /** Rounded down: it is not 100 while one delivery is still open. */
   get percentValue() {
-    return Math.floor(this.settledShare * 100)
+    const { total } = this.progress
+    return total ? Math.floor((100 * this.settled) / total) : 0
   },
 
   get valueText() {
@@ -195,6 +193,15 @@ const campaign = () => ({
   get shown() {
     const names = Object.keys(this.progress)
     return Object.fromEntries(names.map((name) => [name, number(this.progress[name])]))
+  },
+
+  get shares() {
+    const { total } = this.progress
+    const of = (name) => {
+      if (!total) return '\u00a0'
+      return fill(this.texts.share, { share: percent(this.progress[name] / total) })
+    }
+    return Object.fromEntries(['sent', 'delivered', 'read', 'failed'].map((name) => [name, of(name)]))
   },
 
   get bar() {
@@ -219,8 +226,12 @@ const campaign = () => ({
   },
 
   get pausedText() {
-    const reason = this.progress.paused_reason
-    return this.texts.reasons[reason] ?? reason ?? this.texts.reasons.other
+    const reason = this.progress.paused_reason ?? 'other'
+    return this.texts.reasons[reason] ?? fill(this.texts.stopped, { reason })
+  },
+
+  get uncharted() {
+    return !this.charted
   },
 
   get notPaused() {
@@ -228,7 +239,7 @@ const campaign = () => ({
   },
 
   get notOffline() {
-    return this.over || this.feedState !== 'offline'
+    return this.feedState !== 'offline'
   },
 
   get notLive() {

@@ -1,0 +1,189 @@
+"""What the campaign templates show, made from what the features answer."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recado.domain.runs import RunState, allowed
+from recado.features.campaigns.models import Campaign
+from recado.features.campaigns.schemas import Progress
+from recado.features.channels.models import Channel
+from recado.platform.i18n import Translator
+from recado.web.campaigns import labels
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A campaign as its page introduces it; ``stopped`` says which of its channels stand still."""
+
+    id: int
+    name: str
+    created_at: datetime
+    channels: Sequence[str]
+    stopped: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A campaign in the list."""
+
+    id: int
+    name: str
+    status: str
+    created_at: datetime
+    total: int
+    settled: int
+    percent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Campaigns:
+    """One page of the list; ``later`` says that newer ones stand before it."""
+
+    rows: Sequence[Row]
+    next: str | None
+    later: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of the progress bar: where it starts and how long it is, in percent."""
+
+    name: str
+    start: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the page's script begins with, as JSON."""
+
+    progress: str
+    history: str
+    texts: str
+    rules: str
+
+
+def translated(language: Translator, table: Mapping[str, str]) -> dict[str, str]:
+    """A table of labels in a language."""
+    return {value: language.gettext(label) for value, label in table.items()}
+
+
+def settled(progress: Progress) -> int:
+    """Deliveries that are neither waiting nor being sent."""
+    return progress.total - progress.pending - progress.sending
+
+
+def percent(progress: Progress) -> int:
+    """How much is settled, rounded down: it is not 100 while one delivery is still open."""
+    return 100 * settled(progress) // progress.total if progress.total else 0
+
+
+def heading(language: Translator, campaign: Campaign, channels: Sequence[Channel]) -> Heading:
+    """A campaign and the channels it goes out through."""
+    return Heading(
+        id=campaign.id,
+        name=campaign.name,
+        created_at=campaign.created_at,
+        channels=[channel.name for channel in channels],
+        stopped=[
+            language.gettext(
+                labels.CHANNEL_STOPPED, name=channel.name, reason=channel.paused_reason
+            )
+            for channel in channels
+            if channel.paused_reason and channel.paused_until is None
+        ],
+    )
+
+
+def paused_text(texts: Mapping[str, Any], reason: str | None) -> str:
+    """Why a campaign is paused: in our words, or in the provider's."""
+    reasons: Mapping[str, str] = texts["reasons"]
+    if reason is None or reason in reasons:
+        return reasons[reason or "other"]
+    return str(texts["stopped"]).format(reason=reason)
+
+
+def row(language: Translator, campaign: Campaign, progress: Progress) -> Row:
+    """A campaign as the list shows it."""
+    return Row(
+        id=campaign.id,
+        name=campaign.name,
+        status=progress.status,
+        created_at=campaign.created_at,
+        total=progress.total,
+        settled=settled(progress),
+        percent=language.percent(percent(progress) / 100),
+    )
+
+
+def progress_context(
+    language: Translator, progress: Progress, history: Sequence[Sequence[float]]
+) -> dict[str, Any]:
+    """Everything about a campaign's progress that its page shows.
+
+    Args:
+        language: Of the page.
+        progress: As of now.
+        history: Two columns, seconds since 1970 and messages per minute: the chart's beginning.
+
+    """
+    figures = {
+        "done": language.number(settled(progress)),
+        "total": language.number(progress.total),
+    }
+    texts = _texts(language)
+    share = language.percent(percent(progress) / 100)
+    return {
+        "progress": progress,
+        "live": Live(
+            progress=progress.model_dump_json(),
+            history=json.dumps(history),
+            texts=json.dumps(texts),
+            rules=json.dumps({state.value: sorted(allowed(state)) for state in RunState}),
+        ),
+        "allowed": allowed(RunState(progress.status)),
+        "campaign_labels": texts["statuses"],
+        "delivery_labels": translated(language, labels.DELIVERY),
+        "paused_text": paused_text(texts, progress.paused_reason),
+        "percent_value": percent(progress),
+        "whole_percent": share,
+        "done_text": texts["done"].format(**figures),
+        "value_text": texts["value"].format(percent=share, **figures),
+        "pieces": _pieces(progress),
+    }
+
+
+def _pieces(progress: Progress) -> list[Piece]:
+    counts = {
+        "read": progress.read,
+        "delivered": progress.delivered - progress.read,
+        "sent": progress.sent - progress.delivered,
+        "failed": progress.failed,
+        "unknown": progress.unknown,
+        "skipped": progress.suppressed + progress.cancelled + progress.expired,
+    }
+    pieces, start = [], 0.0
+    for name, count in counts.items():
+        length = 100 * count / progress.total if progress.total else 0.0
+        pieces.append(Piece(name, start, length))
+        start += length
+    return pieces
+
+
+def _texts(language: Translator) -> dict[str, Any]:
+    """The sentences that the page's script fills in."""
+    _ = language.gettext
+    return {
+        "statuses": translated(language, labels.CAMPAIGN),
+        "done": _("{done} of {total} settled"),
+        "value": _("{percent}, {done} of {total}"),
+        "rate": _("{rate} per minute"),
+        "eta": _("{moment} ({distance})"),
+        "share": _("{share} of all"),
+        "tip": _("{time}: {rate} per minute"),
+        "reasons": translated(language, labels.PAUSED),
+        "stopped": _(labels.CAMPAIGN_STOPPED),
+    }

@@ -1,0 +1,1 @@
+"""The way in and out: e-mail and password, and what slows down whoever guesses them."""
