@@ -169,12 +169,14 @@ def parse(raw: str, *, region: str = BRAZIL) -> Phone:
         found = phonenumbers.region_code_for_number(number) or region
         return Phone(e164, phone_key(e164), found, valid=True)
     found = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    key = phone_key(e164)
+    if found == BRAZIL and _is_old_mobile(e164, key):
+        return Phone(e164, key, found, valid=False)
     if not text.startswith("+") and (digits := _valid_abroad(text)):
         raise PhoneError(
             PhoneProblem.INVALID, raw, sentence=FOREIGN_SENTENCE, region=region, digits=digits
         )
-    key = phone_key(e164)
-    if found == BRAZIL and not _is_old_mobile(e164, key):
+    if found == BRAZIL:
         no_area_code = len(national) < 10  # noqa: PLR2004 - area code and landline have 10 digits
         raise PhoneError(PhoneProblem.TOO_SHORT if no_area_code else PhoneProblem.INVALID, raw)
     return Phone(e164, key, found, valid=False)
@@ -258,7 +260,7 @@ def _tidy(raw: str) -> str:
     if (start := _START.search(text)) is None:
         raise PhoneError(PhoneProblem.NOT_A_NUMBER, raw)
     text = text[start.start() :]
-    if text.startswith("00"):
+    if text.startswith("00") and not text.startswith("00)"):
         # Left to the library, 0055 31 … in Brazil is a carrier's code and a Dutch number.
         text = "+" + text[2:]
     text = _EXTENSION.sub("", _CARRIER_PLACEHOLDER.sub("0", text))

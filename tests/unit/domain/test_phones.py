@@ -112,6 +112,7 @@ def test_a_number_is_kept_as_given_and_keyed_by_person(raw: str, expected: Phone
         ("31 9999-ABCD", "too_short"),
         ("99999-8888", "too_short"),
         ("9999-8888", "too_short"),
+        ("(00) 90000-0000", "too_short"),
         ("+1", "not_a_number"),
         ("+1 650 555", "too_short"),
         ("+55 31 99999-8888 / 3333", "too_long"),
@@ -132,6 +133,14 @@ def test_what_cannot_be_written_to_is_refused_with_a_reason(raw: str, reason: st
     assert error.reason == PhoneProblem(reason)
     assert error.code == "phone_invalid"
     assert "{" not in error.message()
+
+
+def test_an_old_mobile_is_read_in_every_area_though_its_digits_may_be_a_number_abroad() -> None:
+    for area in (11, 19, 21, 27, 31, 34, 41, 48, 51, 61, 62, 71, 81, 85, 91, 98):
+        for first in "6789":
+            phone = parse(f"({area}) {first}003-4114")
+            assert (phone.e164, phone.region) == (f"+55{area}{first}0034114", "BR")
+            assert phone.key == f"55{area}9{first}0034114"
 
 
 @pytest.mark.parametrize("raw", ["16505551234", "447911123456", "5491123456789"])
