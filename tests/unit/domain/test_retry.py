@@ -242,3 +242,10 @@ def test_chance_only_ever_delays(error_class: ErrorClass, attempts: int, jitter:
     at_once = after(error_class, attempts)
     spread = decide(error_class, attempts=attempts, now=NOW, jitter=jitter)
     assert seconds(at_once) <= seconds(spread) <= 1.5 * seconds(at_once)
+
+
+def test_what_channel_or_campaign_caused_uses_up_no_try_of_the_delivery() -> None:
+    assert after(C.NETWORK_NOT_SENT).counts
+    assert after(C.REQUEST).counts
+    assert not after(C.THROTTLE_CHANNEL).counts
+    assert not after(C.TEMPLATE).counts
