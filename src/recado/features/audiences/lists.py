@@ -67,6 +67,18 @@ async def ensure(tx: Transaction, name: str) -> ListId:
     return ListId(row["id"])
 
 
+async def named(tx: Transaction, name: str) -> ListId:
+    """The list of this name, upper and lower case being the same.
+
+    Raises:
+        NotFound: The workspace has no such list.
+    """
+    row = await tx.one(SQL["list_named"], name=name)
+    if row is None:
+        raise NotFound("list")
+    return ListId(row["id"])
+
+
 async def get(tx: Transaction, list_id: ListId) -> ContactsOfList:
     """One list.
 

@@ -185,6 +185,19 @@ async def check(
     return answer
 
 
+async def reconnect(runtime: Runtime, transport: Transport, *, provider: str) -> None:
+    """Tell a provider all of its channels' addresses again, in every workspace."""
+    async with runtime.db.system() as tx:
+        found = list(
+            await tx.session.scalars(
+                select(Channel).where(Channel.provider == provider, Channel.deleted_at.is_(None))
+            )
+        )
+    for channel in found:
+        opened = opened_channel(channel, runtime)
+        await opened.adapter.connect(transport, opened.config, webhook_url(runtime, channel))
+
+
 def opened_channel(channel: Channel, runtime: Runtime) -> OpenChannel:
     """A channel with its adapter and its credentials open."""
     adapter = provider_named(channel.provider)

@@ -57,9 +57,7 @@ async def create(
         EmailTaken: Somebody has this e-mail, upper and lower case being the same.
         PasswordTooShort: Under 10 characters.
     """
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise PasswordTooShort(least=SHORTEST_PASSWORD)
-    hashed = await asyncio.to_thread(_passwords.hash, password)
+    hashed = await _hashed(password)
     user = User(email=email.strip(), name=name or email, password_hash=hashed, locale=locale)
     tx.session.add(user)
     try:
@@ -67,6 +65,22 @@ async def create(
     except IntegrityError as error:
         raise EmailTaken(email=email) from error
     return user
+
+
+async def set_password(tx: Transaction, user: User, password: str) -> None:
+    """Give a user another password; needs a system transaction.
+
+    Raises:
+        PasswordTooShort: Under 10 characters.
+    """
+    user.password_hash = await _hashed(password)
+    await tx.session.flush()
+
+
+async def _hashed(password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise PasswordTooShort(least=SHORTEST_PASSWORD)
+    return await asyncio.to_thread(_passwords.hash, password)
 
 
 async def join(tx: Transaction, *, user_id: int, workspace_id: WorkspaceId, role: Role) -> None:

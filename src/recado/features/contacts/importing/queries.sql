@@ -74,10 +74,14 @@ COPY staged (line, phone, phone_key, name, email, condominio, endereco, cargo, t
     tags, repeats, changes) FROM STDIN
 
 -- name: merge_staged
--- Whoever would not change is left out before the upsert, which would lock even those.
+-- Whoever would not change is left out before the upsert, which would lock even those. LIMIT 1
+-- keeps the planner from reading all contacts once per batch in order to hash them.
 WITH wanted AS MATERIALIZED (
     SELECT s.* FROM staged s
-    LEFT JOIN contact c ON c.workspace_id = current_workspace_id() AND c.phone_key = s.phone_key
+    LEFT JOIN LATERAL (
+        SELECT * FROM contact
+        WHERE workspace_id = current_workspace_id() AND phone_key = s.phone_key LIMIT 1
+    ) c ON true
     WHERE c.id IS NULL
        OR (s.name <> '' AND s.name <> c.name)
        OR (s.email IS NOT NULL AND s.email IS DISTINCT FROM c.email)
@@ -101,15 +105,19 @@ WITH wanted AS MATERIALIZED (
         timezone = coalesce(excluded.timezone, c.timezone),
         custom = c.custom || excluded.custom,
         updated_at = now()
-    RETURNING phone_key, xmax = 0 AS created
+    RETURNING id, phone_key, xmax = 0 AS created
 )
-UPDATE staged s SET outcome = CASE WHEN w.created THEN 'created' ELSE 'updated' END
+UPDATE staged s
+SET contact_id = w.id, outcome = CASE WHEN w.created THEN 'created' ELSE 'updated' END
 FROM written w WHERE w.phone_key = s.phone_key
 
--- name: find_staged
-UPDATE staged s SET contact_id = c.id
-FROM contact c
-WHERE c.workspace_id = current_workspace_id() AND c.phone_key = s.phone_key
+-- name: find_unchanged
+UPDATE staged s
+SET contact_id = (
+    SELECT id FROM contact
+    WHERE workspace_id = current_workspace_id() AND phone_key = s.phone_key
+)
+WHERE s.contact_id IS NULL
 
 -- name: join_list
 WITH joined AS (

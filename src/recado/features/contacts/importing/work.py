@@ -75,9 +75,9 @@ async def run(
     """
     async with db.workspace(workspace_id) as tx:
         started = await tx.one(SQL["begin"], import_id=import_id)
+        if started is None:
+            return
         region = (await workspaces.current(tx)).country
-    if started is None:
-        return
     task = _Task(
         db, workspace_id, import_id, **started, region=region, people_at_once=people_at_once
     )
@@ -212,7 +212,7 @@ async def _merge_batch(task: _Task, batch: list[tuple[object, ...]]) -> None:
         await tx.run(SQL["merge_staged"])
         tagged = any(row[10] for row in left)
         if listed or tagged:
-            await tx.run(SQL["find_staged"])
+            await tx.run(SQL["find_unchanged"])
         if listed:
             await tx.run(SQL["join_list"], list_id=task.list_id)
         if tagged:

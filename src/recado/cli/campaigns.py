@@ -1,0 +1,150 @@
+"""``recado campaign``."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from recado.cli import following, installation
+from recado.domain.errors import InvalidInput
+from recado.domain.ids import CampaignId, WorkspaceId
+from recado.features.audiences import lists
+from recado.features.campaigns import progress as campaign_progress
+from recado.features.campaigns import service
+from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
+from recado.features.channels import service as channels
+from recado.features.reports import service as reports
+from recado.platform import clock
+from recado.platform.runtime import Runtime
+
+app = typer.Typer(help="Campaigns.", no_args_is_help=True)
+
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The campaign's id.")]
+Workspace = Annotated[str | None, typer.Option(help="Name of the workspace.")]
+Wait = Annotated[bool, typer.Option(help="Follow it to its end.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="For people to recognise it.")],
+    text: Annotated[str, typer.Option(help="What to say, with {nome} and other variables.")],
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Name of a channel; repeatable.")
+    ] = None,
+    list_name: Annotated[
+        list[str] | None, typer.Option("--list", help="Name of a list; repeatable.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; repeatable.")] = None,
+    preset: Annotated[str | None, typer.Option(help="How fast at most.")] = None,
+    workspace: Workspace = None,
+) -> None:
+    """Add a draft and print its id."""
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> int:
+        async with runtime.db.workspace(workspace_id) as tx:
+            channel_ids = [(await channels.named(tx, one)).id for one in channel or []]
+            list_ids = [await lists.named(tx, one) for one in list_name or []]
+            try:
+                given = NewCampaign(
+                    name=name,
+                    channel_ids=channel_ids,
+                    audience=Audience(list_ids=list_ids, tags=tag or []),
+                    content=TextContent(text=text),
+                    pacing={"preset": preset} if preset else {},
+                )
+            except ValidationError as error:
+                fields = {
+                    ".".join(map(str, e["loc"])) or "audience": str(e["msg"])
+                    for e in error.errors()
+                }
+                raise InvalidInput(fields=fields) from error
+            return (await service.create(tx, given)).id
+
+    typer.echo(installation.in_workspace(workspace, work))
+
+
+@app.command()
+def start(campaign: Id, wait: Wait = False, workspace: Workspace = None) -> None:
+    """Start it now, or at its time."""
+    _move(campaign, workspace, service.start, wait=wait)
+
+
+@app.command()
+def pause(campaign: Id, workspace: Workspace = None) -> None:
+    """Let nothing more leave."""
+    _move(campaign, workspace, service.pause)
+
+
+@app.command()
+def resume(campaign: Id, wait: Wait = False, workspace: Workspace = None) -> None:
+    """Go on where it was paused."""
+    _move(campaign, workspace, service.resume, wait=wait)
+
+
+@app.command()
+def cancel(campaign: Id, workspace: Workspace = None) -> None:
+    """End it for good."""
+    _move(campaign, workspace, service.cancel)
+
+
+@app.command()
+def progress(campaign: Id, wait: Wait = False, workspace: Workspace = None) -> None:
+    """Say how far it is."""
+    console = Console()
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
+        campaign_id = CampaignId(campaign)
+        if wait:
+            await following.follow(runtime, workspace_id, campaign_id, console)
+            return
+        state = await campaign_progress.of(runtime, workspace_id, campaign_id, clock.now())
+        following.report_campaign(state, console)
+
+    installation.in_workspace(workspace, work)
+
+
+@app.command()
+def report(
+    campaign: Id,
+    out: Annotated[Path | None, typer.Option(help="A file; standard output without it.")] = None,
+    workspace: Workspace = None,
+) -> None:
+    """Write the report as CSV, a line per contact."""
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
+        campaign_id = CampaignId(campaign)
+        async with runtime.db.workspace(workspace_id) as tx:
+            await service.get(tx, campaign_id)
+        with open(out, "w", encoding="utf-8", newline="") if out else _stdout() as file:
+            async for piece in reports.report(runtime.db, workspace_id, campaign_id):
+                file.write(piece)
+
+    installation.in_workspace(workspace, work)
+
+
+def _stdout() -> Any:
+    return open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False)
+
+
+def _move(
+    campaign: int,
+    workspace: str | None,
+    step: Callable[..., Awaitable[Any]],
+    *,
+    wait: bool = False,
+) -> None:
+    console = Console()
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
+        campaign_id = CampaignId(campaign)
+        async with runtime.db.workspace(workspace_id) as tx:
+            moved = await step(tx, runtime, campaign_id, clock.now())
+        console.print(f"Campaign {campaign_id}: {moved.status}", highlight=False)
+        if wait:
+            await following.follow(runtime, workspace_id, campaign_id, console)
+
+    installation.in_workspace(workspace, work)

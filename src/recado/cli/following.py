@@ -1,0 +1,203 @@
+"""Importing, starting and following a campaign, with progress bars."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from recado.domain.errors import InvalidInput, NotFound
+from recado.domain.ids import CampaignId, ChannelId, ImportId, ListId, WorkspaceId
+from recado.features.campaigns import progress as campaign_progress
+from recado.features.campaigns import service as campaigns
+from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
+from recado.features.campaigns.schemas import Progress as CampaignProgress
+from recado.features.channels import service as channels
+from recado.features.channels.models import Channel
+from recado.features.contacts.importing import service as imports
+from recado.features.contacts.importing.models import ContactImport
+from recado.platform import clock, settings
+from recado.platform.runtime import Runtime
+
+ENDED = frozenset({"completed", "cancelled", "failed"})
+POLL_SECONDS = 0.3
+
+
+class ChannelUnclear(InvalidInput):
+    code = "channel_unclear"
+    sentence = "Say which channel to send through with --channel: {known}."
+
+
+class FileMissing(NotFound):
+    code = "file_missing"
+    sentence = "The file {path} is not there or cannot be read. Check its name."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to send, through which channel."""
+
+    text: str
+    channel: str | None
+    name: str
+    preset: str | None
+
+
+async def import_file(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    path: Path,
+    *,
+    list_name: str | None,
+    mapping: dict[str, str],
+    console: Console,
+    tick: Callable[[], None] = lambda: None,
+) -> ContactImport:
+    """Import a file and show how it goes; the finished import, failed or not.
+
+    Raises:
+        FileMissing, TooLarge: It is not there, or over the limit.
+    """
+    if not path.is_file():
+        raise FileMissing(path=str(path))
+    async with runtime.db.workspace(workspace_id) as tx:
+        import_id = await imports.store(
+            tx,
+            runtime.queue,
+            path,
+            filename=path.name,
+            list_name=list_name,
+            mapping=mapping,
+            most_megabytes=settings.web().max_upload_mb,
+        )
+    return await _follow_import(runtime, workspace_id, import_id, console, tick)
+
+
+async def _follow_import(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    import_id: ImportId,
+    console: Console,
+    tick: Callable[[], None],
+) -> ContactImport:
+    with _bar(console) as bar:
+        task = bar.add_task("contacts", total=100)
+        while True:
+            tick()
+            async with runtime.db.workspace(workspace_id) as tx:
+                found = await imports.get(tx, import_id)
+            detail = f"{found.total:,} lines" if found.total else found.status
+            bar.update(task, completed=round(found.read_share * 100), description=detail)
+            if found.status in {"completed", "failed"}:
+                return found
+            await anyio.sleep(POLL_SECONDS)
+
+
+async def import_and_start(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    path: Path,
+    order: Order,
+    console: Console,
+    tick: Callable[[], None] = lambda: None,
+) -> CampaignId:
+    """Import a file onto a list of its own and start a campaign to that list."""
+    async with runtime.db.workspace(workspace_id) as tx:
+        known = await channels.everyone(tx, limit=200, after=None)
+    channel = _channel(known, order.channel)
+    stamp = clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")
+    done = await import_file(
+        runtime,
+        workspace_id,
+        path,
+        list_name=f"{path.name} {stamp}",
+        mapping={},
+        console=console,
+        tick=tick,
+    )
+    report_import(done, console)
+    if done.status == "failed" or done.list_id is None:
+        raise InvalidInput(done.error_sentence, **done.error_params)
+    async with runtime.db.workspace(workspace_id) as tx:
+        campaign = await campaigns.create(
+            tx,
+            NewCampaign(
+                name=order.name,
+                channel_ids=[channel],
+                audience=Audience(list_ids=[ListId(done.list_id)]),
+                content=TextContent(text=order.text),
+                pacing={"preset": order.preset} if order.preset else {},
+            ),
+        )
+        campaign_id = CampaignId(campaign.id)
+        await campaigns.start(tx, runtime, campaign_id, clock.now())
+    return campaign_id
+
+
+async def follow(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    campaign_id: CampaignId,
+    console: Console,
+    tick: Callable[[], None] = lambda: None,
+) -> CampaignProgress:
+    """Show a campaign's progress until it has ended, and what became of it."""
+    with _bar(console) as bar:
+        task = bar.add_task("campaign", total=None)
+        while True:
+            tick()
+            state = await campaign_progress.of(runtime, workspace_id, campaign_id, clock.now())
+            settled = state.total - state.pending - state.sending
+            words = f"{state.status}  {state.per_minute:.0f}/min" + (
+                f"  ({state.paused_reason})" if state.paused_reason else ""
+            )
+            bar.update(task, total=state.total or None, completed=settled, description=words)
+            if state.status in ENDED:
+                break
+            await anyio.sleep(POLL_SECONDS)
+    report_campaign(state, console)
+    return state
+
+
+def report_import(done: ContactImport, console: Console) -> None:
+    """Say what an import did."""
+    console.print(
+        f"Import {done.id}: {done.status}; {done.total:,} lines, {done.created:,} created, "
+        f"{done.updated:,} updated, {done.skipped:,} unchanged, {done.rejected:,} rejected",
+        highlight=False,
+    )
+
+
+def report_campaign(state: CampaignProgress, console: Console) -> None:
+    """Say what became of a campaign."""
+    console.print(
+        f"Campaign {state.campaign_id}: {state.status}; total {state.total:,}, "
+        f"sent {state.sent:,}, delivered {state.delivered:,}, read {state.read:,}, "
+        f"failed {state.failed:,}, unknown {state.unknown:,}, suppressed {state.suppressed:,}, "
+        f"cancelled {state.cancelled:,}, expired {state.expired:,}, "
+        f"waiting {state.pending + state.sending:,}",
+        highlight=False,
+    )
+
+
+def _channel(known: list[Channel], name: str | None) -> ChannelId:
+    names = ", ".join(f"'{channel.name}'" for channel in known) or "-"
+    if name is None and len(known) == 1:
+        return ChannelId(known[0].id)
+    for channel in known:
+        if name is not None and channel.name.lower() == name.lower():
+            return ChannelId(channel.id)
+    raise ChannelUnclear(known=names)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )

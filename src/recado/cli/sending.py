@@ -1,0 +1,49 @@
+"""``recado send``: import, create, start and follow, in one line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from recado.cli import following, installation
+from recado.domain import pacing, rendering
+from recado.domain.errors import InvalidInput
+from recado.domain.ids import WorkspaceId
+from recado.platform.runtime import Runtime
+
+
+class UnknownPreset(InvalidInput):
+    code = "unknown_preset"
+    sentence = "There is no preset '{preset}'. Use one of: {known}."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command at the top level."""
+    app.command()(send)
+
+
+def send(
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX with a line of headers.")],
+    text: Annotated[str, typer.Option(help="What to say, with {nome} and other variables.")],
+    channel: Annotated[str | None, typer.Option(help="Name of the channel.")] = None,
+    preset: Annotated[str | None, typer.Option(help="How fast at most.")] = None,
+    wait: Annotated[bool, typer.Option(help="Follow it to its end.")] = False,
+    workspace: Annotated[str | None, typer.Option(help="Name of the workspace.")] = None,
+) -> None:
+    """Import contacts, and start a campaign to them."""
+    if preset is not None and preset not in pacing.PRESETS:
+        raise UnknownPreset(preset=preset, known=", ".join(pacing.PRESETS))
+    rendering.parse(text)  # before the import, which may take a while
+    console = Console()
+    order = following.Order(text=text, channel=channel, name=file.name, preset=preset)
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> str:
+        campaign_id = await following.import_and_start(runtime, workspace_id, file, order, console)
+        console.print(f"Campaign {campaign_id} started.", highlight=False)
+        if not wait:
+            return "started"
+        return (await following.follow(runtime, workspace_id, campaign_id, console)).status
+
+    if installation.in_workspace(workspace, work) in {"failed", "cancelled"}:
+        raise typer.Exit(1)
