@@ -1,0 +1,69 @@
+# Everything starts here; only make and Python >= 3.11 are needed beforehand.
+# The set-up is done once and again whenever what it installs changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export UV_NO_PROGRESS := 1
+
+.PHONY: run test check bench chaos docs setup lock clean
+
+run: setup
+	@recado up --demo
+
+test: setup
+	pytest
+
+check: setup
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	djlint --check --lint src/recado/web
+	python scripts/check_sizes.py
+
+bench: setup
+	python -m benchmarks
+
+chaos: setup
+	pytest tests/chaos
+
+docs: setup
+	python scripts/generate_state_diagrams.py
+	python scripts/build_docs.py
+
+setup: .make/installed
+
+.make/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Recado needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@mkdir -p .make && touch $@
+
+.make/tools: .make/venv requirements/tools.txt
+	@pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@touch $@
+
+.make/dependencies: .make/tools requirements/dev.txt
+	@uv pip sync --quiet --require-hashes requirements/dev.txt
+	@touch $@
+
+FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print 2>/dev/null)
+TEMPLATES := $(shell find src/recado -name '*.html' -o -name '*.po' 2>/dev/null)
+
+.make/installed: .make/dependencies pyproject.toml hatch_build.py README.md LICENSE $(FRONTEND) $(TEMPLATES)
+	@echo "Building the pages' assets ..."
+	@uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Newer versions of everything, hashed, for all platforms, with no address of a registry.
+COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+lock: .make/tools
+	$(COMPILE) requirements/tools.in --output-file requirements/tools.txt
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
+
+clean:
+	rm -rf .make $(VENV) dist site src/recado/web/static/dist frontend/node_modules
