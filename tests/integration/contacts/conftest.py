@@ -1,51 +1,46 @@
-"""Until the shared fixtures are there: a database of our own, and a workspace for each test."""
+"""A database of these tests' own, so that no worker of other tests takes their jobs."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 
 import aiohttp
 import psycopg
 import pytest
-import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
+from psycopg.conninfo import make_conninfo
+from sqlalchemy.engine import make_url
+from tests import factories
 
 from recado.api import contacts, errors, imports, lists
+from recado.bootstrap import open_runtime
 from recado.domain.ids import WorkspaceId
 from recado.features.contacts import jobs
-from recado.features.users import keys
 from recado.features.users.roles import Role
-from recado.features.workspaces import service as workspaces
-from recado.platform import crypto, migrations, redis
+from recado.platform import migrations
 from recado.platform.postgres import Database
 from recado.platform.queue import JobQueue
 from recado.platform.runtime import Runtime
 
-SERVER = "postgresql://postgres:secret@127.0.0.1:55432"
 NAME = "recado_contacts"
 
 
 @pytest.fixture(scope="session")
-def database_url() -> str:
-    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+def own_database_url(database_url: str) -> Iterator[str]:
+    with psycopg.connect(make_conninfo(database_url), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {NAME}")
-    url = f"{SERVER}/{NAME}"
-    migrations.upgrade(url)
-    return url
+        url = make_url(database_url).set(database=NAME).render_as_string(hide_password=False)
+        migrations.upgrade(url)
+        yield url
+        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def runtime(database_url: str) -> AsyncIterator[Runtime]:
-    queue = JobQueue(database_url)
-    opened = Runtime(
-        db=Database(database_url),
-        redis=redis.connect("redis://127.0.0.1:56379/3"),
-        queue=queue,
-        sealer=crypto.Sealer(crypto.new_key()),
-        public_url="http://127.0.0.1:8000",
-    )
+@pytest.fixture(scope="session")
+async def runtime(own_database_url: str) -> AsyncIterator[Runtime]:
+    queue = JobQueue(own_database_url)
+    opened = replace(open_runtime(), db=Database(own_database_url), queue=queue)
     queue.add("contacts", jobs.blueprint(opened))
     yield opened
     await opened.close()
@@ -53,16 +48,7 @@ async def runtime(database_url: str) -> AsyncIterator[Runtime]:
 
 @pytest.fixture
 def new_workspace(runtime: Runtime) -> Callable[[], Awaitable[WorkspaceId]]:
-    async def make() -> WorkspaceId:
-        async with runtime.db.system() as tx:
-            return WorkspaceId((await workspaces.create(tx, name="Empresa")).id)
-
-    return make
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def workspace(new_workspace: Callable[[], Awaitable[WorkspaceId]]) -> WorkspaceId:
-    return await new_workspace()
+    return lambda: factories.workspace(runtime)
 
 
 def _application(runtime: Runtime) -> FastAPI:
@@ -74,7 +60,7 @@ def _application(runtime: Runtime) -> FastAPI:
     return app
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture(scope="session")
 async def address(runtime: Runtime) -> AsyncIterator[str]:
     """Where the API answers, on a real server."""
     listening = socket.create_server(("127.0.0.1", 0))
@@ -86,12 +72,11 @@ async def address(runtime: Runtime) -> AsyncIterator[str]:
     await running
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def api(
     runtime: Runtime, workspace: WorkspaceId, address: str
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A client with the key of an operator of the workspace."""
-    async with runtime.db.workspace(workspace) as tx:
-        _, key = await keys.create(tx, name="test", role=Role.OPERATOR)
+    key = await factories.api_key(runtime, workspace, Role.OPERATOR)
     async with aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import psycopg
 import pytest
 
 from recado.domain.errors import NotFound
@@ -246,3 +247,23 @@ async def test_deleting_a_list_keeps_its_contacts(runtime: Runtime, workspace: W
         with pytest.raises(NotFound):
             await lists.get(tx, ListId(made.id))
         assert (await service.get(tx, ContactId(contact.id))).name == "Ana"
+
+
+async def test_a_rare_name_is_found_by_the_index_in_spite_of_row_level_security(
+    runtime: Runtime, workspace: WorkspaceId, own_database_url: str
+) -> None:
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run(
+            "INSERT INTO contact (workspace_id, name, phone, phone_key)"
+            " SELECT current_workspace_id(), 'Pessoa ' || n, '+' || n, n FROM"
+            " generate_series(5531900000000, 5531900050000) AS n"
+        )
+    with psycopg.connect(own_database_url, autocommit=True) as owner:
+        owner.execute("ANALYZE contact")
+    async with runtime.db.workspace(workspace) as tx:
+        scans = "SELECT pg_stat_get_xact_numscans('contact_name_trgm'::regclass)"
+        before = await tx.value(scans)
+        found = await service.page(tx, Filter(search="pessoa 5531900000007"), before=None, limit=5)
+        assert [contact.name for contact in found] == ["Pessoa 5531900000007"]
+        assert await tx.value("SELECT current_user") == "recado_app"
+        assert await tx.value(scans) > before

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]  # ships no types
 
 from recado.domain.errors import RecadoError, TooLarge
 from recado.domain.ids import ImportId, WorkspaceId

@@ -42,22 +42,51 @@ GRANT SELECT, UPDATE ON workspace TO recado_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workspace, app_user, channel_route TO recado_system;
 
 -- Trigram operators are not leakproof: under a policy their indexes go unused. The search
--- therefore runs as recado_system and names the workspace itself.
+-- therefore runs as recado_system and names the workspace itself. What many contacts have is found
+-- among the newest; what is rare, by the indexes, which OFFSET 0 keeps the planner from leaving
+-- aside for a walk through all contacts in the order asked for.
 CREATE FUNCTION search_contact_ids(needle text, digits text, with_tag bigint, on_list bigint,
     before_id bigint, at_most integer)
-RETURNS SETOF bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT c.id FROM contact c
-    WHERE c.workspace_id = current_workspace_id()
-      AND (c.name ILIKE '%' || needle || '%' OR c.phone ILIKE '%' || digits || '%')
-      AND (with_tag IS NULL OR EXISTS (
-          SELECT FROM contact_tag t
-          WHERE t.workspace_id = c.workspace_id AND t.contact_id = c.id AND t.tag_id = with_tag))
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    newest CONSTANT integer := 20000;
+    found_ids bigint[];
+BEGIN
+    SELECT array_agg(id) INTO found_ids FROM (
+        SELECT c.id FROM (
+            SELECT id, name, phone FROM contact
+            WHERE workspace_id = current_workspace_id() AND (before_id IS NULL OR id < before_id)
+            ORDER BY id DESC LIMIT newest
+        ) c
+        WHERE (c.name ILIKE '%' || needle || '%' OR c.phone ILIKE '%' || digits || '%')
+          AND (with_tag IS NULL OR EXISTS (
+              SELECT FROM contact_tag t WHERE t.workspace_id = current_workspace_id()
+                AND t.contact_id = c.id AND t.tag_id = with_tag))
+          AND (on_list IS NULL OR EXISTS (
+              SELECT FROM list_member m WHERE m.workspace_id = current_workspace_id()
+                AND m.contact_id = c.id AND m.list_id = on_list))
+        ORDER BY c.id DESC LIMIT at_most
+    ) page;
+    IF cardinality(found_ids) = at_most THEN
+        RETURN QUERY SELECT unnest(found_ids);
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT c.id FROM (
+        SELECT id FROM contact
+        WHERE workspace_id = current_workspace_id() AND (before_id IS NULL OR id < before_id)
+          AND (name ILIKE '%' || needle || '%' OR phone ILIKE '%' || digits || '%')
+        OFFSET 0
+    ) c
+    WHERE (with_tag IS NULL OR EXISTS (
+          SELECT FROM contact_tag t WHERE t.workspace_id = current_workspace_id()
+            AND t.contact_id = c.id AND t.tag_id = with_tag))
       AND (on_list IS NULL OR EXISTS (
-          SELECT FROM list_member m
-          WHERE m.workspace_id = c.workspace_id AND m.contact_id = c.id AND m.list_id = on_list))
-      AND (before_id IS NULL OR c.id < before_id)
-    ORDER BY c.id DESC LIMIT at_most
-$$;
+          SELECT FROM list_member m WHERE m.workspace_id = current_workspace_id()
+            AND m.contact_id = c.id AND m.list_id = on_list))
+    ORDER BY c.id DESC LIMIT at_most;
+END $$;
 GRANT CREATE ON SCHEMA public TO recado_system;
 ALTER FUNCTION search_contact_ids OWNER TO recado_system;
 REVOKE CREATE ON SCHEMA public FROM recado_system;
