@@ -1,4 +1,4 @@
-"""Real servers for all tests: PostgreSQL and Valkey once a session, processes where they are asked."""
+"""Real servers for all tests, once a session; processes of Recado where a test asks for them."""
 
 import os
 import shutil

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from recado.domain import errors
 from recado.domain.errors import RecadoError
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform import i18n, logging
+from recado.platform.postgres import DATABASE_AWAY
 
 log = logging.get(__name__)
 
@@ -49,48 +49,48 @@ def answer(request: Request, error: RecadoError) -> Response:
 
 def install(app: FastAPI) -> None:
     """Have every error of the API answered in our shape; never with a stack trace."""
-
-    async def known(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RecadoError):
-            raise error
-        return answer(request, error)
-
-    async def invalid(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        found = error.errors()
-        if any(problem["type"] == "json_invalid" for problem in found):
-            return answer(request, errors.BadRequest())
-        fields = {_path(problem["loc"]): str(problem["msg"]) for problem in found}
-        return answer(request, errors.InvalidInput(fields=fields))
-
-    async def http(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
-        kind = _BY_STATUS.get(error.status_code)
-        if kind is None:
-            body = {"code": f"http_{error.status_code}", "message": error.detail}
-            return JSONResponse({"error": body}, error.status_code, headers=error.headers)
-        if kind is errors.TooLarge:
-            return answer(request, errors.TooLarge(limit="1 MB"))
-        if kind is errors.TooManyRequests:
-            return answer(request, errors.TooManyRequests(retry_after=1))
-        return answer(request, kind())
-
-    async def away(request: Request, error: Exception) -> Response:
-        log.warning("a server is away", error=str(error))
-        return answer(request, errors.Unavailable())
-
-    async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", path=request.url.path, exc_info=error)
-        return answer(request, RecadoError())
-
-    app.add_exception_handler(RecadoError, known)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RecadoError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
     for kind in DATABASE_AWAY:
-        app.add_exception_handler(kind, away)
-    app.add_exception_handler(Exception, unexpected)
+        app.add_exception_handler(kind, _away)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    return answer(request, error if isinstance(error, RecadoError) else RecadoError())
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    if any(problem["type"] == "json_invalid" for problem in found):
+        return answer(request, errors.BadRequest())
+    fields = {_path(problem["loc"]): str(problem["msg"]) for problem in found}
+    return answer(request, errors.InvalidInput(fields=fields))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: no such address, a wrong method, too large a body."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    kind = _BY_STATUS.get(status)
+    if kind is errors.TooLarge:
+        return answer(request, errors.TooLarge(limit="1 MB"))
+    if kind is not None and kind is not errors.TooManyRequests:
+        return answer(request, kind())
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    body = {"code": f"http_{status}", "message": detail}
+    return JSONResponse({"error": body}, status, headers=headers)
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    log.warning("a server is away", error=str(error))
+    return answer(request, errors.Unavailable())
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return answer(request, RecadoError())
 
 
 def _path(location: tuple[int | str, ...]) -> str:

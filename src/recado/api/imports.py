@@ -104,7 +104,7 @@ class ImportShown(BaseModel):
     filename: str
     list_id: int | None
     status: Literal["pending", "running", "completed", "failed"]
-    phase: Literal["waiting", "reading", "saving", "ended"]
+    phase: service.Phase
     progress: float = Field(description="from 0 to 1")
     total: int = Field(description="rows read so far")
     created: int
@@ -195,20 +195,13 @@ def _translate(request: Request) -> Translate:
 
 
 def _figures(each: ContactImport, translate: Translate) -> dict[str, Any]:
-    good = each.total - each.rejected
-    saved = each.created + each.updated + each.skipped
-    phase = "reading" if each.read_share < 1 else "saving"
-    if each.status in {"completed", "failed"}:
-        phase = "ended"
-    elif each.status == "pending":
-        phase = "waiting"
     return {
         "id": each.id,
         "filename": each.filename,
         "list_id": each.list_id,
         "status": each.status,
-        "phase": phase,
-        "progress": 1.0 if each.status == "completed" else _progress(each.read_share, saved, good),
+        "phase": service.phase(each),
+        "progress": service.progress(each),
         "total": each.total,
         "created": each.created,
         "updated": each.updated,
@@ -220,12 +213,6 @@ def _figures(each: ContactImport, translate: Translate) -> dict[str, Any]:
         "started_at": each.started_at,
         "finished_at": each.finished_at,
     }
-
-
-def _progress(read_share: float, saved: int, good: int) -> float:
-    """Reading takes about a third of the time."""
-    reading = 1 / 3
-    return round(reading * read_share + (1 - reading) * (saved / good if good else 0), 4)
 
 
 def _failure(each: ContactImport, translate: Translate) -> FileFailure | None:

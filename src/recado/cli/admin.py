@@ -1,4 +1,4 @@
-"""``recado workspace``, ``recado user`` and ``recado apikey``: what an installation's owner sets up."""
+"""``recado workspace``, ``user`` and ``apikey``: what an installation's owner sets up."""
 
 import sys
 from typing import Annotated

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from pydantic import ValidationError
@@ -99,7 +100,7 @@ def progress(campaign: Id, wait: Wait = False, workspace: Workspace = None) -> N
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
         campaign_id = CampaignId(campaign)
         if wait:
-            await following.follow(runtime, workspace_id, campaign_id, console)
+            await following.follow(runtime, workspace_id, campaign_id, console=console)
             return
         state = await campaign_progress.of(runtime, workspace_id, campaign_id, clock.now())
         following.report_campaign(state, console)
@@ -119,15 +120,16 @@ def report(
         campaign_id = CampaignId(campaign)
         async with runtime.db.workspace(workspace_id) as tx:
             await service.get(tx, campaign_id)
-        with open(out, "w", encoding="utf-8", newline="") if out else _stdout() as file:
-            async for piece in reports.report(runtime.db, workspace_id, campaign_id):
-                file.write(piece)
+        async for piece in reports.report(runtime.db, workspace_id, campaign_id):
+            file.write(piece)
 
-    installation.in_workspace(workspace, work)
+    with out.open("w", encoding="utf-8", newline="") if out else _stdout() as file:
+        installation.in_workspace(workspace, work)
 
 
-def _stdout() -> Any:
-    return open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False)
+def _stdout() -> TextIO:
+    """Standard output as the report wants it, whatever the terminal's encoding is."""
+    return TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
 
 
 def _move(
@@ -145,6 +147,6 @@ def _move(
             moved = await step(tx, runtime, campaign_id, clock.now())
         console.print(f"Campaign {campaign_id}: {moved.status}", highlight=False)
         if wait:
-            await following.follow(runtime, workspace_id, campaign_id, console)
+            await following.follow(runtime, workspace_id, campaign_id, console=console)
 
     installation.in_workspace(workspace, work)

@@ -48,7 +48,7 @@ class Access:
 
 
 async def ensure(home: Path, with_channel: bool) -> Access:
-    """The demonstration's workspace, made at the first start; its number is told to the simulator."""
+    """The demonstration's workspace, made at the first start; the simulator is told its number."""
     async with installation.runtime_here() as runtime:
         access = await _access(runtime, home)
         if with_channel:
@@ -111,9 +111,9 @@ async def run(console: Console, tick: Callable[[], None]) -> CampaignId:
             text=TEXT, channel=CHANNEL, name="Demonstração: assembleia", preset=None
         )
         campaign_id = await following.import_and_start(
-            runtime, workspace_id, example, order, console, tick
+            runtime, workspace_id, example, order, console=console, tick=tick
         )
-        await following.follow(runtime, workspace_id, campaign_id, console, tick)
+        await following.follow(runtime, workspace_id, campaign_id, console=console, tick=tick)
         return campaign_id
 
 

@@ -60,7 +60,7 @@ async def import_file(
     Raises:
         FileMissing, TooLarge: It is not there, or over the limit.
     """
-    if not path.is_file():
+    if not await anyio.Path(path).is_file():
         raise FileMissing(path=str(path))
     async with runtime.db.workspace(workspace_id) as tx:
         import_id = await imports.store(
@@ -100,6 +100,7 @@ async def import_and_start(
     workspace_id: WorkspaceId,
     path: Path,
     order: Order,
+    *,
     console: Console,
     tick: Callable[[], None] = lambda: None,
 ) -> CampaignId:
@@ -140,6 +141,7 @@ async def follow(
     runtime: Runtime,
     workspace_id: WorkspaceId,
     campaign_id: CampaignId,
+    *,
     console: Console,
     tick: Callable[[], None] = lambda: None,
 ) -> CampaignProgress:

@@ -43,7 +43,7 @@ def send(
         console.print(f"Campaign {campaign_id} started.", highlight=False)
         if not wait:
             return "started"
-        return (await following.follow(runtime, workspace_id, campaign_id, console)).status
+        return (await following.follow(runtime, workspace_id, campaign_id, console=console)).status
 
     if installation.in_workspace(workspace, work) in {"failed", "cancelled"}:
         raise typer.Exit(1)

@@ -30,9 +30,11 @@ class Supervisor:
     def __init__(
         self, log_folder: Path | None, said: Callable[[str], None] = lambda _: None
     ) -> None:
-        """Args:
-        log_folder: Where each child's output goes; None: to our own standard error.
-        said: Told when a child had to be started again.
+        """Start with no children.
+
+        Args:
+            log_folder: Where each child's output goes; None: to our own standard error.
+            said: Told when a child had to be started again.
         """
         self._children: list[_Child] = []
         self._log_folder = log_folder

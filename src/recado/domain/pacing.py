@@ -44,6 +44,8 @@ _WHOLE = frozenset(KEYS.values()) - {
 }
 _FROM_ZERO = frozenset({"message_interval", "greater_interval", "backoff_pause_minutes"})
 LARGEST = 1_000_000_000
+INTERVAL_JITTER = 0.2
+SPREAD = 10  # parts of a second over which its limit is spread
 
 CONSERVATIVE = Pacing()
 PRESETS: Mapping[str, Pacing] = {
@@ -98,7 +100,7 @@ def validated(raw: Mapping[str, Any]) -> dict[str, Any]:
     wrong: dict[str, str] = {}
     for key, value in raw.items():
         if key == "preset":
-            if value not in PRESETS:
+            if not isinstance(value, str) or value not in PRESETS:
                 wrong["pacing.preset"] = "one of: " + ", ".join(PRESETS)
         elif key not in KEYS:
             wrong[f"pacing.{key}"] = "unknown key"
@@ -113,9 +115,9 @@ def validated(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _in_range(name: str, value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if name in _WHOLE and value != int(value):
-        return False
-    return (0 if name in _FROM_ZERO else 1) <= value <= LARGEST
+    if not (0 if name in _FROM_ZERO else 1) <= value <= LARGEST:
+        return False  # infinities and NaN among them
+    return name not in _WHOLE or value == int(value)
 
 
 def apply(base: Pacing, overrides: Mapping[str, Any]) -> Pacing:
@@ -158,12 +160,36 @@ def shown(pacing: Pacing) -> dict[str, Any]:
 
 
 def interval(pacing: Pacing, chance: float) -> float:
-    """Seconds until the next message may leave, ±20 % by chance (0 ≤ chance < 1).
+    """Seconds until the next message may leave: the interval and up to 20 % more by chance.
 
-    The mean stays at the setting; the least is 80 % of it, so that the pace looks like a person's.
+    Never less than the setting, as it is a limit; not always the same, so that the pace looks like
+    a person's. ``chance`` is from 0 to 1.
     """
-    base = pacing.message_interval or 0
-    return base * (0.8 + 0.4 * chance)
+    return (pacing.message_interval or 0) * (1 + INTERVAL_JITTER * chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most so many requests in any span of this width."""
+
+    limit: int
+    seconds: float
+
+
+def windows(pacing: Pacing) -> list[Window]:
+    """The sliding windows of a pacing.
+
+    A limit a second is also spread over the second: requests that left together may arrive with
+    those of the next burst, and the provider counts arrivals.
+    """
+    found = []
+    if pacing.per_second:
+        found.append(Window(pacing.per_second, 1))
+        if pacing.per_second >= SPREAD:
+            found.append(Window(-(-pacing.per_second // SPREAD), 1 / SPREAD))
+    if pacing.per_minute:
+        found.append(Window(pacing.per_minute, 60))
+    return found
 
 
 def burst(pacing: Pacing, seconds: float, most: int) -> int:

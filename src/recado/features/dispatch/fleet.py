@@ -7,8 +7,8 @@ import psycopg
 
 from recado.features.dispatch.driver import ChannelDriver
 from recado.features.dispatch.leases import NOTIFICATION, Lease, Leases
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform import logging, settings
+from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 

@@ -8,16 +8,20 @@ promised width ever holds more than its limit.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 import msgspec
 from redis.asyncio import Redis
 
+from recado.domain import pacing
 from recado.domain.ids import ChannelId, ContactId, Reference, RunId, WorkspaceId
-from recado.domain.pacing import Pacing
+from recado.domain.pacing import Pacing, Window
 from recado.platform.redis import key, script
 
 GRANT_LIFE = 0.025  # seconds
 _GRANT_LIFE_US = round(GRANT_LIFE * 1e6)
 _SECOND_US = 1_000_000
+UNLIMITED = 1_000_000
+_WIDTHS = (1 / pacing.SPREAD, 1, 60)  # seconds; of every window that there may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class ChannelLimiter:
         """
         nonce = secrets.token_hex(4)
         taken, previous, trusted, in_flight = await self._take_over(
-            keys=[*self._keys, f"{self._windows}:1", f"{self._windows}:60"],
+            keys=[*self._keys, *(f"{self._windows}:{seconds:g}" for seconds in _WIDTHS)],
             args=[self._token, nonce, round(stand_still * _SECOND_US), *map(str, on_the_wire)],
         )
         if not taken:
@@ -98,29 +102,25 @@ class ChannelLimiter:
         return Taken(previous if trusted else None, frozenset(in_flight))
 
     async def reserve(
-        self, asking: Sequence[Asking], pacing: Pacing, intervals: Sequence[float]
+        self, asking: Sequence[Asking], pace: Pacing, intervals: Sequence[float]
     ) -> Grant:
         """Ask for several attempts at once; those granted must be written at once.
 
         Args:
             asking: At most as many as can be written within a grant's life; none to look ahead.
-            pacing: The channel's, restricted by the campaign's.
+            pace: The channel's, restricted by the campaign's.
             intervals: Seconds of pause after each attempt, chance included; empty for none.
 
         Raises:
             LeaseLost: Nothing was granted, and nothing will be under this lease.
         """
-        windows = [
-            (limit, seconds)
-            for limit, seconds in ((pacing.per_second, 1), (pacing.per_minute, 60))
-            if limit is not None
-        ]
+        windows = pacing.windows(pace)
         ask = {
             "lease": self.lease,
-            "in_flight": pacing.in_flight or 1_000_000,
+            "in_flight": pace.in_flight or UNLIMITED,
             "windows": [
-                {"limit": limit, "width": seconds * _SECOND_US + _GRANT_LIFE_US}
-                for limit, seconds in windows
+                {"limit": w.limit, "width": round(w.seconds * _SECOND_US) + _slack(w)}
+                for w in windows
             ],
             "intervals": [round(seconds * _SECOND_US) for seconds in intervals],
             "attempts": [
@@ -132,7 +132,7 @@ class ChannelLimiter:
             keys=[
                 *self._keys,
                 self._gates,
-                *(f"{self._windows}:{seconds}" for _, seconds in windows),
+                *(f"{self._windows}:{w.seconds:g}" for w in windows),
             ],
             args=[msgspec.json.encode(ask)],
         )
@@ -149,3 +149,11 @@ class ChannelLimiter:
         """Free the slots of attempts whose outcome is on record, or which never left."""
         if references:
             await self._redis.zrem(self._keys[1], *map(str, references))
+
+
+def _slack(window: Window) -> int:
+    """Microseconds that a request may be late on its way to the wire.
+
+    A part of a second is no promise, only a smoother way of keeping the second's limit.
+    """
+    return _GRANT_LIFE_US if window.seconds >= 1 else 0

@@ -18,14 +18,16 @@ DO UPDATE SET due_at = least(drive.due_at, excluded.due_at);
 
 -- name: lease
 -- Due channels nobody drives, and those of drivers that gave no sign of life in time.
-WITH due AS (
-    (SELECT workspace_id, channel_id FROM drive
-     WHERE owner IS NULL AND due_at <= now()
-     ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT workspace_id, channel_id FROM drive
-     WHERE owner IS NOT NULL AND lease_until < now()
-     ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+WITH free AS (
+    SELECT workspace_id, channel_id FROM drive
+    WHERE owner IS NULL AND due_at <= now()
+    ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+), abandoned AS (
+    SELECT workspace_id, channel_id FROM drive
+    WHERE owner IS NOT NULL AND lease_until < now()
+    ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT * FROM free UNION ALL SELECT * FROM abandoned
 )
 UPDATE drive d
 SET owner = %(owner)s, lease_until = now() + %(lease)s, token = d.token + 1, due_at = NULL

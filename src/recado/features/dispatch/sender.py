@@ -5,11 +5,9 @@ import random
 from recado.domain import retry
 from recado.domain.deliveries import DeliveryState
 from recado.domain.retry import ErrorClass
-from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.plans import Ready
 from recado.features.dispatch.records import Result
 from recado.platform import clock, logging
-from recado.platform.runtime import Runtime
 from recado.providers.base import Accepted, Outcome, ProviderFault, Refused, Transport, Unsure
 
 log = logging.get(__name__)

@@ -55,7 +55,7 @@ def judge(
 
 
 def lost(reference: Reference) -> Result:
-    """The result of an attempt that may have left with its driver: a callback will tell, or no one."""
+    """The result of an attempt that may have left: a callback will tell, or no one."""
     fault = ProviderFault("lease_lost", ErrorClass.NETWORK_UNSURE, "Its worker ended meanwhile.")
     return Result(
         reference=reference,

@@ -99,12 +99,7 @@ async def _apply(
 
 async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:
     """A provider said that these want no more of us."""
-    for contact in contacts:
-        contact_id = ContactId(contact)
+    workspace_id, gone = tx.workspace_id, [ContactId(contact) for contact in contacts]
+    for contact_id in gone:
         await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
-        workspace_id = tx.workspace_id
-        tx.after_commit(
-            lambda one=contact_id: gates.close_contacts(  # type: ignore[misc]
-                runtime.redis, workspace_id, [one], "opted_out"
-            )
-        )
+    tx.after_commit(lambda: gates.close_contacts(runtime.redis, workspace_id, gone, "opted_out"))
