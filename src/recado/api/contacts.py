@@ -8,6 +8,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from recado.api import paging
 from recado.api.access import Operator, Viewer
+from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import ContactId, ListId
 from recado.features.contacts import consent, service, tags
 from recado.features.contacts.schemas import ContactChanges, ContactShown, NewContact
@@ -15,7 +16,7 @@ from recado.platform import clock
 
 LARGEST_ID = 2**63 - 1
 
-router = APIRouter(prefix="/api/v1", tags=["contacts"])
+router = APIRouter(prefix="/api/v1", tags=["contacts"], route_class=IdempotentRoute)
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 

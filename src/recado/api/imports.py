@@ -7,20 +7,29 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, Json, ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from recado.api import paging, uploads
 from recado.api.access import Access, Operator, Viewer
+from recado.api.idempotency import (
+    ABANDONED_AFTER,
+    HEADER,
+    LONGEST_KEY,
+    REPLAYED,
+    KeyReused,
+    KeyTooLong,
+)
 from recado.domain.errors import InvalidInput
 from recado.domain.ids import ImportId
 from recado.features.contacts.importing import service
 from recado.features.contacts.importing.models import ContactImport
 from recado.features.contacts.schemas import Label
+from recado.features.settings import idempotency
 from recado.platform import i18n, settings
-from recado.platform.postgres import Row
+from recado.platform.postgres import Row, Transaction
 
 LARGEST_ID = 2**63 - 1
 ERRORS_SHOWN = 100
@@ -125,12 +134,18 @@ class ImportInFull(ImportShown):
 
 
 @router.post("/contacts/import", status_code=HTTP_202_ACCEPTED, openapi_extra=_BODY)
-async def import_contacts(access: Operator, request: Request) -> ImportStarted:
+async def import_contacts(access: Operator, request: Request, response: Response) -> ImportStarted:
     """Import a file of contacts in the background; duplicates are updated or skipped."""
     most = settings.web().max_upload_mb
+    key = request.headers.get(HEADER)
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise KeyTooLong
     async with uploads.receive(request, most_megabytes=most) as upload:
         options = _options(upload.fields)
         async with access.transaction() as tx:
+            if key is not None and (earlier := await _earlier(tx, key, upload.digest)) is not None:
+                response.headers.update(REPLAYED)
+                return earlier
             import_id = await service.store(
                 tx,
                 access.runtime.queue,
@@ -140,7 +155,23 @@ async def import_contacts(access: Operator, request: Request) -> ImportStarted:
                 mapping=options.mapping,
                 most_megabytes=most,
             )
-    return ImportStarted(id=import_id)
+            started = ImportStarted(id=import_id)
+            if key is not None:
+                await idempotency.finish(tx, key, HTTP_202_ACCEPTED, started.model_dump())
+    return started
+
+
+async def _earlier(tx: Transaction, key: str, digest: bytes) -> ImportStarted | None:
+    """What the same upload under the same key was answered with.
+
+    An upload has a boundary of its own each time, so its body as a whole proves nothing.
+    """
+    earlier = await idempotency.begin(tx, key, digest, abandoned_after=ABANDONED_AFTER)
+    if earlier is None:
+        return None
+    if earlier["request_hash"] != digest:
+        raise KeyReused
+    return ImportStarted.model_validate(earlier["response"])
 
 
 @router.get("/imports")

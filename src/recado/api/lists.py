@@ -9,6 +9,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from recado.api import paging
 from recado.api.access import Operator, Viewer
+from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import ContactId, ListId
 from recado.features.audiences import lists
 from recado.features.contacts.schemas import Label, RawPhone
@@ -16,7 +17,7 @@ from recado.features.contacts.schemas import Label, RawPhone
 MOST_AT_ONCE = 10_000
 LARGEST_ID = 2**63 - 1
 
-router = APIRouter(prefix="/api/v1", tags=["lists"])
+router = APIRouter(prefix="/api/v1", tags=["lists"], route_class=IdempotentRoute)
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Annotated[int, Field(ge=1, le=LARGEST_ID)]], Field(max_length=MOST_AT_ONCE)]

@@ -4,6 +4,8 @@ FastAPI's own ``UploadFile`` takes in a body of any size before an endpoint can 
 """
 
 import asyncio
+import hashlib
+import json
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,6 +48,8 @@ class Upload:
     path: Path
     filename: str
     fields: dict[str, str]
+    digest: bytes
+    """SHA-256 of the file and the fields; a repeated upload has the same."""
 
 
 @asynccontextmanager
@@ -75,22 +79,22 @@ async def receive(request: Request, *, most_megabytes: int) -> AsyncIterator[Upl
                 if form.size > most or received > most + _MOST_OVERHEAD_BYTES:
                     raise too_large
                 if len(form.waiting) >= _WRITE_AT_ONCE:
-                    await _write(file, form)
+                    await asyncio.to_thread(_write, file, form)
         except (FormParserError, ClientDisconnect, UnicodeDecodeError) as error:
             raise NotAnUpload from error
         if not form.ended:
             raise NotAnUpload
         if not form.has_file:
             raise FileMissing
-        await _write(file, form)
+        await asyncio.to_thread(_write, file, form)
         await asyncio.to_thread(file.flush)
-        yield Upload(Path(file.name), form.filename, form.fields)
+        yield Upload(Path(file.name), form.filename, form.fields, form.digest())
 
 
-async def _write(file: IO[bytes], form: "_Form") -> None:
-    piece = bytes(form.waiting)
+def _write(file: IO[bytes], form: "_Form") -> None:
+    file.write(form.waiting)
+    form.hash.update(form.waiting)
     form.waiting.clear()
-    await asyncio.to_thread(file.write, piece)
 
 
 @dataclass(slots=True)
@@ -105,6 +109,7 @@ class _Form:
 
     def __init__(self, boundary: bytes) -> None:
         self.waiting = bytearray()
+        self.hash = hashlib.sha256()
         self.size = 0
         self.filename = ""
         self.fields: dict[str, str] = {}
@@ -129,6 +134,11 @@ class _Form:
             )
         except FormParserError as error:
             raise NotAnUpload from error
+
+    def digest(self) -> bytes:
+        """Of what was written, the file's name and the fields."""
+        told = json.dumps([self.filename, sorted(self.fields.items())])
+        return hashlib.sha256(self.hash.digest() + told.encode()).digest()
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the body."""

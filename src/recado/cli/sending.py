@@ -39,7 +39,9 @@ def send(
     order = following.Order(text=text, channel=channel, name=file.name, preset=preset)
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> str:
-        campaign_id = await following.import_and_start(runtime, workspace_id, file, order, console)
+        campaign_id = await following.import_and_start(
+            runtime, workspace_id, file, order, console=console
+        )
         console.print(f"Campaign {campaign_id} started.", highlight=False)
         if not wait:
             return "started"

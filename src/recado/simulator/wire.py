@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Dropped(Exception):  # noqa: N818 - it is an outcome that was asked for, not an error
+class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 

@@ -18,12 +18,9 @@ GRANT_EXPIRED = "grant_expired"
 class Sender:
     """Hands messages to the channel's provider and turns what happens into results."""
 
-    def __init__(
-        self, runtime: Runtime, transport: Transport, lease: Lease, timeout: float
-    ) -> None:
-        self._runtime = runtime
+    def __init__(self, transport: Transport, timeout: float) -> None:
+        """``timeout``: seconds for one request; then its outcome is unknown."""
         self._transport = transport
-        self._lease = lease
         self._timeout = timeout
 
     async def send(self, ready: Ready, write_before: float) -> Result | None:

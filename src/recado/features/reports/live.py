@@ -13,8 +13,8 @@ from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.campaigns import progress
 from recado.features.campaigns.schemas import Progress
 from recado.features.dispatch.progress_feed import CHANNEL
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform import clock, logging
+from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)

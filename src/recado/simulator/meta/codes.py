@@ -147,7 +147,7 @@ def lookup(code: int) -> Code:
     return CODES.get(code, _UNKNOWN)
 
 
-class Refusal(Exception):  # noqa: N818 - Meta's refusal is an answer, no fault of the simulator
+class Refusal(Exception):
     """A request that Meta refuses.
 
     Args:

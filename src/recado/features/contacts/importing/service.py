@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import select
@@ -23,6 +23,9 @@ JOB: Final = "contacts:import_contacts"
 CHUNK_BYTES: Final = 1024 * 1024
 LONGEST_FILENAME: Final = 200
 
+Phase = Literal["waiting", "reading", "saving", "ended"]
+
+_READING: Final = 1 / 3  # of the time of an import, about
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -94,6 +97,25 @@ async def errors(tx: Transaction, import_id: ImportId, *, after: int, limit: int
         Rows of ``id, line, column, value, reason, sentence, params, rejected``.
     """
     return await tx.all(SQL["errors"], import_id=import_id, after=after, at_most=limit)
+
+
+def phase(each: ContactImport) -> Phase:
+    """What is being done."""
+    if each.status == "pending":
+        return "waiting"
+    if each.status == "running":
+        return "reading" if each.read_share < 1 else "saving"
+    return "ended"
+
+
+def progress(each: ContactImport) -> float:
+    """How much is done, from 0 to 1."""
+    if each.status == "completed":
+        return 1.0
+    good = each.total - each.rejected
+    saved = each.created + each.updated + each.skipped
+    saved_share = saved / good if good else 0.0
+    return round(_READING * each.read_share + (1 - _READING) * saved_share, 4)
 
 
 async def abandon_unworked(tx: Transaction) -> int:
