@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_NO_PROGRESS := 1
+# A company's own certificates are in the system's store, not in the tools'.
+export UV_SYSTEM_CERTS := 1
+export NODE_USE_SYSTEM_CA := 1
 
 .PHONY: run test check bench chaos docs setup lock clean
 
