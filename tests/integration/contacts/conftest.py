@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psycopg
@@ -13,11 +15,14 @@ from fastapi import FastAPI
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 from tests import factories
+from tests.integration.contacts.files import Import, Store, state
 
 from recado.api import contacts, errors, imports, lists
 from recado.bootstrap import open_runtime
-from recado.domain.ids import WorkspaceId
+from recado.domain.ids import ImportId, WorkspaceId
 from recado.features.contacts import jobs
+from recado.features.contacts.importing import service, work
+from recado.features.contacts.importing.models import ContactImport
 from recado.features.users.roles import Role
 from recado.platform import migrations
 from recado.platform.postgres import Database
@@ -80,3 +85,40 @@ async def api(
     key = await factories.api_key(runtime, workspace, Role.OPERATOR)
     async with aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client
+
+
+@pytest.fixture
+def store(runtime: Runtime, workspace: WorkspaceId, tmp_path: Path) -> Store:
+    async def put(
+        content: str | bytes,
+        *,
+        filename: str = "contatos.csv",
+        list_name: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+        into: WorkspaceId = workspace,
+    ) -> ImportId:
+        path = tmp_path / "file"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        async with runtime.db.workspace(into) as tx:
+            return await service.store(
+                tx,
+                runtime.queue,
+                path,
+                filename=filename,
+                list_name=list_name,
+                mapping=mapping,
+                most_megabytes=64,
+            )
+
+    return put
+
+
+@pytest.fixture
+def load(runtime: Runtime, workspace: WorkspaceId, store: Store) -> Import:
+    async def put(content: str | bytes, **options: Any) -> ContactImport:
+        import_id = await store(content, **options)
+        into = options.get("into", workspace)
+        await work.run(runtime.db, into, import_id, people_at_once=3)
+        return await state(runtime, into, import_id)
+
+    return put

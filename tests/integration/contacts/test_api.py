@@ -180,6 +180,32 @@ async def test_an_upload_becomes_an_import_with_its_list_and_mapping(
     assert (made["id"], made["contacts"]) == (done["list_id"], 1)
 
 
+async def test_an_upload_repeated_under_its_key_starts_no_second_import(
+    api: aiohttp.ClientSession,
+) -> None:
+    async def send(content: bytes, key: str) -> aiohttp.ClientResponse:
+        return await api.post(
+            "/api/v1/contacts/import", data=form(content), headers={"Idempotency-Key": key}
+        )
+
+    first = await send(b"telefone\n1\n", "k")
+    again = await send(b"telefone\n1\n", "k")
+    assert await read(first, 202) == await read(again, 202)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    await read(await send(b"telefone\n2\n", "k"), 422)
+    assert await read(await send(b"telefone\n1\n", "l"), 202) != await read(first, 202)
+    await read(await send(b"telefone\n1\n", "x" * 300), 422)
+    assert len((await read(await api.get("/api/v1/imports"), 200))["items"]) == 2
+
+
+async def test_a_contact_sent_twice_under_one_key_is_made_once(api: aiohttp.ClientSession) -> None:
+    for _ in range(2):
+        response = await api.post(
+            "/api/v1/contacts", json={"phone": "31999990001"}, headers={"Idempotency-Key": "k"}
+        )
+        await read(response, 201)
+
+
 async def test_a_spreadsheet_takes_no_error_for_a_formula(
     runtime: Runtime, workspace: WorkspaceId, api: aiohttp.ClientSession
 ) -> None:

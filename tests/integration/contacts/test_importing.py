@@ -1,87 +1,27 @@
 """Imports of contact files, from the stored file to the contacts, on a real PostgreSQL."""
 
-import asyncio
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+import xlsxwriter
+from tests.integration.contacts.files import Import, Store, everyone, figures, rows, state
 
 from recado.domain.errors import RecadoError, TooLarge
-from recado.domain.ids import ImportId, WorkspaceId
+from recado.domain.ids import ContactId, ImportId, WorkspaceId
 from recado.features.audiences import lists
+from recado.features.contacts import consent
 from recado.features.contacts import service as contacts
 from recado.features.contacts.importing import service, work
-from recado.features.contacts.importing.errors import ImportInterrupted
-from recado.features.contacts.importing.models import ContactImport
 from recado.features.contacts.schemas import NewContact
+from recado.platform import clock
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
-Import = Callable[..., Awaitable[ContactImport]]
-Store = Callable[..., Awaitable[ImportId]]
-
-
-def rows(count: int, *, first: int = 0, name: str = "Pessoa") -> str:
-    """Lines of a file with a header, phones in an order unlike that of the lines."""
-    lines = [
-        f"{name} {number},319{(number * 7919) % 10_000_000 + 80_000_000:08d}"
-        for number in range(first, first + count)
-    ]
-    return "\n".join(["nome,telefone", *lines])
-
-
-@pytest.fixture
-def store(runtime: Runtime, workspace: WorkspaceId, tmp_path: Path) -> Store:
-    async def put(
-        content: str | bytes,
-        *,
-        filename: str = "contatos.csv",
-        list_name: str | None = None,
-        mapping: Mapping[str, str] | None = None,
-        into: WorkspaceId = workspace,
-    ) -> ImportId:
-        path = tmp_path / "file"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        async with runtime.db.workspace(into) as tx:
-            return await service.store(
-                tx,
-                runtime.queue,
-                path,
-                filename=filename,
-                list_name=list_name,
-                mapping=mapping,
-                most_megabytes=64,
-            )
-
-    return put
-
-
-@pytest.fixture
-def load(runtime: Runtime, workspace: WorkspaceId, store: Store) -> Import:
-    async def put(content: str | bytes, **options: Any) -> ContactImport:
-        import_id = await store(content, **options)
-        into = options.get("into", workspace)
-        await work.run(runtime.db, into, import_id, people_at_once=3)
-        return await state(runtime, into, import_id)
-
-    return put
-
-
-async def state(runtime: Runtime, workspace: WorkspaceId, import_id: ImportId) -> ContactImport:
-    async with runtime.db.workspace(workspace) as tx:
-        return await service.get(tx, import_id)
-
-
-async def everyone(runtime: Runtime, workspace: WorkspaceId) -> list[dict[str, Any]]:
-    async with runtime.db.workspace(workspace) as tx:
-        return await tx.all("SELECT * FROM contact ORDER BY id")
-
-
-def figures(done: ContactImport) -> tuple[int, int, int, int, int]:
-    return done.total, done.created, done.updated, done.skipped, done.rejected
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 async def test_a_file_becomes_contacts_in_the_order_of_its_lines(
@@ -237,81 +177,17 @@ async def test_a_file_in_many_pieces_is_put_together_and_let_go(
     assert await chunks(runtime, workspace) == 0
 
 
-class _Killed(BaseException):
-    """Stands for SIGKILL: nothing after it runs."""
-
-
-@pytest.mark.parametrize(
-    "death",
-    [
-        ("note_read", 1),
-        ("note_read", 2),
-        ("merge_staged", 1),
-        ("merge_staged", 2),
-        ("note_merged", 1),
-        ("note_merged", 2),
-        ("finish", 1),
-    ],
-)
-async def test_an_import_killed_at_any_point_is_taken_up_without_counting_twice(
-    runtime: Runtime,
-    workspace: WorkspaceId,
-    store: Store,
-    monkeypatch: pytest.MonkeyPatch,
-    death: tuple[str, int],
+async def test_an_import_takes_no_opt_out_back(
+    runtime: Runtime, workspace: WorkspaceId, load: Import
 ) -> None:
-    statement, nth = death
-    import_id = await store(rows(10) + "\nRuim,123\n" + "Pessoa 0 de novo,31980000000\n")
-    calls = 0
-    run_statement = Transaction.run
-
-    async def dying(self: Transaction, sql: Any, **values: Any) -> int:
-        nonlocal calls
-        touched = await run_statement(self, sql, **values)
-        if sql == work.SQL[statement]:
-            calls += 1
-            if calls == nth:
-                raise _Killed
-        return touched
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Transaction, "run", dying)
-        with pytest.raises(_Killed):
-            await work.run(runtime.db, workspace, import_id, people_at_once=3)
-    await work.run(runtime.db, workspace, import_id, people_at_once=4)
-    done = await state(runtime, workspace, import_id)
-    assert (done.status, figures(done)) == ("completed", (12, 10, 1, 0, 1))
-    assert len(await everyone(runtime, workspace)) == 10
+    await load("nome,telefone\nAna,31999990001\n")
+    (ana,) = await everyone(runtime, workspace)
     async with runtime.db.workspace(workspace) as tx:
-        assert len(await service.errors(tx, import_id, after=0, limit=10)) == 1
-
-
-async def test_two_workers_on_one_import_count_each_row_once(
-    runtime: Runtime, workspace: WorkspaceId, store: Store
-) -> None:
-    import_id = await store(rows(200))
-    await asyncio.gather(
-        *(work.run(runtime.db, workspace, import_id, people_at_once=7) for _ in range(3))
-    )
-    done = await state(runtime, workspace, import_id)
-    assert (done.status, figures(done)) == ("completed", (200, 200, 0, 0, 0))
-
-
-async def test_two_imports_of_the_same_people_in_opposite_order_do_not_block_each_other(
-    runtime: Runtime, workspace: WorkspaceId, store: Store
-) -> None:
-    header, *lines = rows(600).split("\n")
-    one = await store("\n".join([header, *lines]), list_name="Moradores")
-    other = await store("\n".join([header, *reversed(lines)]), list_name="Moradores")
-    await asyncio.gather(
-        *(work.run(runtime.db, workspace, each, people_at_once=50) for each in (one, other))
-    )
-    first = await state(runtime, workspace, one)
-    second = await state(runtime, workspace, other)
-    assert first.created + second.created == 600
-    assert first.total == second.total == 600
-    assert first.skipped + second.skipped == 600
-    assert len(await everyone(runtime, workspace)) == 600
+        await consent.opt_out(tx, ContactId(ana["id"]), source="reply", now=clock.now())
+    await load("nome,telefone\nAna Maria,31999990001\n")
+    (ana,) = await everyone(runtime, workspace)
+    assert (ana["name"], ana["opt_out_source"]) == ("Ana Maria", "reply")
+    assert ana["opted_out_at"] is not None
 
 
 async def test_imports_of_two_workspaces_do_not_see_each_other(
@@ -349,29 +225,50 @@ async def test_a_file_over_the_limit_is_not_stored(
             await service.store(tx, runtime.queue, path, filename="x.csv", most_megabytes=1)
 
 
-async def test_a_worker_of_the_queue_does_the_import(
-    runtime: Runtime, workspace: WorkspaceId, store: Store
+@pytest.mark.parametrize("name", ["contatos.csv", "contatos-latin1.csv"])
+async def test_the_example_files_give_the_figures_in_their_readme(
+    runtime: Runtime, workspace: WorkspaceId, store: Store, name: str
 ) -> None:
-    import_id = await store(rows(20))
-    async with runtime.queue.app.open_async():
-        await runtime.queue.app.run_worker_async(
-            queues=["imports"], wait=False, install_signal_handlers=False
-        )
-    assert figures(await state(runtime, workspace, import_id)) == (20, 20, 0, 0, 0)
+    content = (EXAMPLES / name).read_bytes()
+    for expected in ((942, 28), (0, 28)):
+        import_id = await store(content, filename=name)
+        await work.run(runtime.db, workspace, import_id)
+        done = await state(runtime, workspace, import_id)
+        assert (done.total, done.created, done.rejected) == (1000, *expected)
+        assert done.total == done.created + done.updated + done.skipped + done.rejected
+    assert done.updated == 0
+    async with runtime.db.workspace(workspace) as tx:
+        found = await service.errors(tx, import_id, after=0, limit=100)
+    assert Counter(error["reason"] for error in found) == {
+        "phone_empty": 8,
+        "phone_too_short": 6,
+        "phone_too_long": 4,
+        "phone_not_a_number": 4,
+        "phone_invalid": 5,
+        "phone_invalid_country_code": 1,
+        "email_invalid": 5,
+    }
 
 
-async def test_an_import_without_a_job_is_given_up(
-    runtime: Runtime, workspace: WorkspaceId, store: Store
+async def test_progress_climbs_to_its_end(
+    runtime: Runtime, workspace: WorkspaceId, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worked, lost = await store(rows(5)), await store(rows(5))
-    async with runtime.db.system() as tx:
-        async with tx.taking("recado_jobs", schema="procrastinate"):
-            await tx.run(
-                "UPDATE procrastinate_jobs SET status = 'failed'"
-                " WHERE args ->> 'import_id' = %(lost)s",
-                lost=str(lost),
-            )
-        await service.abandon_unworked(tx)
-    assert (await state(runtime, workspace, worked)).status == "pending"
-    given_up = await state(runtime, workspace, lost)
-    assert (given_up.status, given_up.error_code) == ("failed", ImportInterrupted.code)
+    import_id = await store(rows(12) + "\nRuim,123\n")
+    seen: list[tuple[str, float]] = []
+    run_statement = Transaction.run
+
+    async def watched(self: Transaction, sql: Any, **values: Any) -> int:
+        if sql in {work.SQL["note_read"], work.SQL["note_merged"]}:
+            now = await state(runtime, workspace, import_id)
+            seen.append((service.phase(now), service.progress(now)))
+        return await run_statement(self, sql, **values)
+
+    monkeypatch.setattr(Transaction, "run", watched)
+    await work.run(runtime.db, workspace, import_id, people_at_once=4)
+    done = await state(runtime, workspace, import_id)
+    seen.append((service.phase(done), service.progress(done)))
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert [phase for phase, _ in seen] == ["reading"] * 2 + ["saving"] * 3 + ["ended"]
