@@ -1,7 +1,9 @@
 """Keeping child processes alive: started, watched, started again when they die, ended together."""
 
+import ctypes
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 GRACE_SECONDS = 15.0
 SHORTEST_LIFE = 2.0  # a child that ends sooner is started again more slowly
 LONGEST_PAUSE = 10.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass
@@ -22,6 +25,12 @@ class _Child:
     started_at: float = 0.0
     pause: float = 0.2
     again_at: float = field(default=0.0)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end a child when its parent is killed, so that none is left on our ports."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Supervisor:
@@ -109,6 +118,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - we start no threads
             )
         finally:
             if log:

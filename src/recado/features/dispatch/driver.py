@@ -143,22 +143,25 @@ class ChannelDriver:
     async def _reserve(self) -> float:
         """Ask for the next few of one pace, and send those granted at once."""
         pace = self._buffer[0].plan.pacing
+        # Out of the buffer while we ask: one whose grant died meanwhile joins it at the front.
         asked: list[Ready] = []
-        for ready in self._buffer:
-            if len(asked) == LARGEST_ASK or ready.plan.pacing != pace:
-                break
-            asked.append(ready)
+        while self._buffer and len(asked) < LARGEST_ASK and self._buffer[0].plan.pacing == pace:
+            asked.append(self._buffer.popleft())
         intervals = (
             [pacing.interval(pace, random.random()) for _ in asked]  # noqa: S311 - no secret
             if pace.message_interval
             else []
         )
         write_before = time.monotonic() + GRANT_LIFE
-        grant = await self._ledger.limiter.reserve(
-            [Asking(r.claim.reference, r.claim.run_id, r.claim.contact_id) for r in asked],
-            pace,
-            intervals,
-        )
+        try:
+            grant = await self._ledger.limiter.reserve(
+                [Asking(r.claim.reference, r.claim.run_id, r.claim.contact_id) for r in asked],
+                pace,
+                intervals,
+            )
+        except BaseException:
+            self._buffer.extendleft(reversed(asked))
+            raise
         gated = self._part(asked, grant, write_before)
         if gated:
             await self._ledger.shut_out(
@@ -174,8 +177,6 @@ class ChannelDriver:
 
     def _part(self, asked: Sequence[Ready], grant: Grant, write_before: float) -> list[Ready]:
         """Send those granted, keep those that wait in their order; returns those shut out."""
-        for _ in asked:
-            self._buffer.popleft()
         free = [ready for position, ready in enumerate(asked) if position not in grant.gated]
         self._buffer.extendleft(reversed(free[grant.granted :]))
         for ready in free[: grant.granted]:
