@@ -192,8 +192,10 @@ class ChannelDriver:
             self._recorder.add(result)
             return
         # Its grant died before it could be written: it asks again, before all others.
-        with suppress(RedisError):
+        try:
             await self._ledger.limiter.leave([ready.claim.reference])
+        except RedisError:
+            self._taken = False
         self._buffer.appendleft(ready)
         self._on_the_wire.pop(ready.claim.reference, None)
         self._changed.set()
@@ -211,13 +213,17 @@ class ChannelDriver:
 
     async def _let_go(self) -> None:
         """Give back the claims that wait here."""
-        if self._buffer:
-            await self._ledger.release([ready.claim.reference for ready in self._buffer])
-            self._buffer.clear()
+        going = list(self._buffer)
+        self._buffer.clear()  # now: one whose grant dies while we wait joins an empty buffer
+        try:
+            await self._ledger.release([ready.claim.reference for ready in going])
+        except BaseException:
+            self._buffer.extend(going)
+            raise
 
     async def _rest(self, plan: ChannelPlan, pause: timedelta) -> Rest | float:
         """Nothing may leave or nothing is due: see when, once all that left is on record."""
-        if self._on_the_wire:
+        if self._on_the_wire or self._recorder.busy:
             return IDLE_WAIT
         due = await self._ledger.finish(plan)
         if due is None:

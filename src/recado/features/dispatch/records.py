@@ -86,8 +86,14 @@ class Recorder:
         self._recorded = recorded
         self._waiting: list[Result] = []
         self._enough = asyncio.Event()
+        self._writing = False
         self._closing = False
         self._task = asyncio.create_task(self._run(), name="recorder")
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything added is not on record yet."""
+        return self._writing or bool(self._waiting)
 
     def add(self, result: Result) -> None:
         """Have an outcome recorded soon."""
@@ -108,8 +114,10 @@ class Recorder:
                     await asyncio.wait_for(self._enough.wait(), PAUSE_SECONDS)
             self._enough.clear()
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            self._writing = bool(batch)
             if batch:
                 await self._insist(batch)
+                self._writing = False
                 await self._recorded(batch)
             if len(self._waiting) >= BATCH:
                 self._enough.set()
