@@ -6,7 +6,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from recado.domain.errors import TooManyRequests
+from recado.domain.errors import RecadoError, TooManyRequests
 
 WINDOW: Final = 15 * 60
 """Seconds over which failures are counted, from the first of them."""
@@ -21,8 +21,9 @@ class TooManySignIns(TooManyRequests):
     sentence = "Too many failed sign-ins. Wait {minutes} min and try again."
 
     def __init__(self, *, retry_after: int) -> None:
-        super().__init__(retry_after=retry_after)
-        self.params["minutes"] = -(-retry_after // 60)
+        # Past the parent's, which knows of no minutes.
+        RecadoError.__init__(self, retry_after=retry_after, minutes=-(-retry_after // 60))
+        self.retry_after = retry_after
 
 
 def _keys(email: str, address: str) -> dict[str, int]:
