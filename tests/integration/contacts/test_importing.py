@@ -58,6 +58,14 @@ async def test_a_repeat_of_the_same_file_changes_nothing(
     assert before[0]["phone"] == "+5531999990001"
 
 
+async def test_the_planner_knows_of_the_imported_contacts_at_once(
+    runtime: Runtime, workspace: WorkspaceId, load: Import
+) -> None:
+    await load(rows(50))
+    async with runtime.db.workspace(workspace) as tx:
+        assert await tx.value("SELECT reltuples FROM pg_class WHERE relname = 'contact'") >= 50
+
+
 async def test_a_blank_cell_takes_nothing_away(
     runtime: Runtime, workspace: WorkspaceId, load: Import
 ) -> None:

@@ -4,6 +4,9 @@
 
 DO $$
 DECLARE
+    -- A login that forgets to take its role sees nothing: it may take them, it does not have them.
+    knows_options CONSTANT boolean := current_setting('server_version_num')::integer >= 160000;
+    options CONSTANT text := CASE WHEN knows_options THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END;
     role_name text;
     tenant_table text;
 BEGIN
@@ -11,7 +14,14 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
         END IF;
-        EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
+        BEGIN
+            EXECUTE format('GRANT %I TO CURRENT_USER', role_name) || options;
+        EXCEPTION WHEN insufficient_privilege THEN
+            -- Made for another database of this server, by somebody who has granted it to us.
+            IF NOT pg_has_role(role_name, CASE WHEN knows_options THEN 'SET' ELSE 'MEMBER' END) THEN
+                RAISE;
+            END IF;
+        END;
     END LOOP;
 
     FOR tenant_table IN
@@ -87,8 +97,19 @@ BEGIN
             AND m.contact_id = c.id AND m.list_id = on_list))
     ORDER BY c.id DESC LIMIT at_most;
 END $$;
+REVOKE ALL ON FUNCTION search_contact_ids FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_contact_ids TO recado_app;
+-- Last, as afterwards the function is no longer ours to grant.
 GRANT CREATE ON SCHEMA public TO recado_system;
 ALTER FUNCTION search_contact_ids OWNER TO recado_system;
 REVOKE CREATE ON SCHEMA public FROM recado_system;
-REVOKE ALL ON FUNCTION search_contact_ids FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION search_contact_ids TO recado_app;
+
+-- After many contacts have come at once, the planner must know it before autovacuum comes around:
+-- believing a workspace to have one contact, it takes the primary key's index for any look-up.
+CREATE FUNCTION refresh_contact_statistics() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    ANALYZE contact, contact_tag, list_member;
+END $$;
+REVOKE ALL ON FUNCTION refresh_contact_statistics FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION refresh_contact_statistics TO recado_app;

@@ -165,6 +165,9 @@ FROM (
 ) t
 WHERE i.id = %(import_id)s
 
+-- name: refresh_statistics
+SELECT refresh_contact_statistics()
+
 -- name: finish
 UPDATE contact_import
 SET status = %(status)s, error_code = %(code)s, error_sentence = %(sentence)s,

@@ -27,7 +27,7 @@ from recado.platform import logging, sql
 from recado.platform.postgres import Database, Row, Transaction
 
 SQL = sql.load(__package__)
-PEOPLE_AT_ONCE: Final = 10_000
+PEOPLE_AT_ONCE: Final = 5_000
 _CHUNKS_AT_ONCE: Final = 8
 _NOT_QUITE_ALL: Final = 0.99
 _STAGED_TYPES: Final = (
@@ -193,9 +193,22 @@ async def _merge(task: _Task, spool: Spool) -> None:
     async with task.db.workspace(task.workspace_id) as tx:
         done = (await _hold(tx, task))["applied_line"]
     people = spool.people(after=done, at_once=task.people_at_once)
+    merged, refresh_at = 0, 1
     async with aclosing(_ahead(map(_staged, people))) as batches:
         async for batch in batches:
             await _merge_batch(task, batch)
+            merged += len(batch)
+            if merged >= refresh_at:
+                await _refresh_statistics(task)
+                refresh_at = merged * 4
+    if merged:
+        await _refresh_statistics(task)
+
+
+async def _refresh_statistics(task: _Task) -> None:
+    """Let the planner know of the new contacts, in a transaction of its own for its locks."""
+    async with task.db.workspace(task.workspace_id) as tx:
+        await tx.run(SQL["refresh_statistics"])
 
 
 async def _merge_batch(task: _Task, batch: list[tuple[object, ...]]) -> None:
