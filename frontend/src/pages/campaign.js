@@ -63,7 +63,7 @@ const campaign = () => ({
     if (message.total === undefined) return
     const before = this.progress
     this.progress = { ...before, paused_reason: null, ...message }
-    this.record()
+    this.record(before.status)
     this.announce(before.status !== this.progress.status)
     if (JSON.stringify(before) !== JSON.stringify(this.progress)) this.refreshList()
   },
@@ -74,10 +74,11 @@ const campaign = () => ({
     this.take(event.detail)
   },
 
-  record() {
+  /** A point of the chart; none once the campaign stands still, but for that it came to a stop. */
+  record(before) {
     const { data } = this.series
     const now = Date.now() / 1000
-    if (this.progress.status !== 'running' && !this.charted) return
+    if (this.progress.status !== 'running' && before !== 'running') return
     if (data[0].at(-1) >= now) return
     data[0].push(now)
     data[1].push(this.progress.per_minute ?? 0)

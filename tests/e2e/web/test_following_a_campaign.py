@@ -46,6 +46,8 @@ async def test_a_campaign_is_started_followed_and_finished_without_reloading(
     await expect(page.get_by_role("status").first).to_contain_text("Concluída. 100%, 30 de 30")
     assert await count(page, "read") <= await count(page, "delivered")
     assert await page.evaluate("window.untouched") is True
+    await page.reload()
+    await expect(page.locator(".throughput canvas")).to_be_visible()
 
 
 async def test_pausing_and_resuming_by_a_click(open_page: OpenPage, site: Site) -> None:

@@ -10,6 +10,7 @@ from recado.domain.ids import CampaignId
 from recado.domain.retry import ErrorClass
 from recado.domain.runs import RunState
 from recado.features.campaigns.schemas import Progress
+from recado.features.reports.pace import Pace, _pace
 from recado.platform.i18n import translator
 from recado.web.campaigns import labels, models
 from recado.web.campaigns.deliveries import LONGEST_TRAIL, Place
@@ -45,8 +46,9 @@ def test_the_pieces_of_the_bar_count_nobody_twice() -> None:
 
 def test_the_page_s_script_begins_with_the_figures_of_the_page() -> None:
     shown = progress(total=10, sent=4, pending=6)
-    context = models.progress_context(translator("pt_BR"), shown, ((), ()))
+    context = models.progress_context(translator("pt_BR"), shown, Pace((100,), (4.0,)))
     assert json.loads(context["live"].progress)["sent"] == 4
+    assert json.loads(context["live"].history) == [[100], [4.0]]
     assert context["done_text"] == "4 de 10 resolvidas"
     assert json.loads(context["live"].rules)["paused"] == [
         "cancel",
@@ -106,3 +108,14 @@ def test_where_the_way_back_is_lost_it_leads_to_the_first_page() -> None:
 )
 def test_an_address_that_makes_no_sense_means_the_beginning(query: str) -> None:
     assert Place.read(QueryParams(query)).address(CAMPAIGN) == "/campaigns/7"
+
+
+def test_the_chart_begins_with_the_pace_so_far_and_shows_a_pause_as_nothing() -> None:
+    rows = [{"at": 0, "sent": 4}, {"at": 3, "sent": 2}]
+    pace = _pace(rows, began=1000.0, ended=1010.0, step=2)
+    assert pace.seconds == (1002, 1004, 1006, 1008, 1010)
+    assert pace.per_minute == (120.0, 0.0, 0.0, 60.0, 0.0)
+
+
+def test_a_run_that_has_sent_nothing_has_no_chart() -> None:
+    assert _pace([], began=1000.0, ended=5000.0, step=2) == Pace()

@@ -10,6 +10,7 @@ from recado.domain.runs import RunState, allowed
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.schemas import Progress
 from recado.features.channels.models import Channel
+from recado.features.reports.pace import Pace
 from recado.platform.i18n import Translator
 from recado.web.campaigns import labels
 
@@ -119,17 +120,8 @@ def row(language: Translator, campaign: Campaign, progress: Progress) -> Row:
     )
 
 
-def progress_context(
-    language: Translator, progress: Progress, history: Sequence[Sequence[float]]
-) -> dict[str, Any]:
-    """Everything about a campaign's progress that its page shows.
-
-    Args:
-        language: Of the page.
-        progress: As of now.
-        history: Two columns, seconds since 1970 and messages per minute: the chart's beginning.
-
-    """
+def progress_context(language: Translator, progress: Progress, pace: Pace) -> dict[str, Any]:
+    """Everything about a campaign's progress, and its pace so far, that its page shows."""
     figures = {
         "done": language.number(settled(progress)),
         "total": language.number(progress.total),
@@ -140,7 +132,7 @@ def progress_context(
         "progress": progress,
         "live": Live(
             progress=progress.model_dump_json(),
-            history=json.dumps(history),
+            history=json.dumps([pace.seconds, pace.per_minute]),
             texts=json.dumps(texts),
             rules=json.dumps({state.value: sorted(allowed(state)) for state in RunState}),
         ),

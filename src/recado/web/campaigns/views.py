@@ -16,6 +16,8 @@ from recado.features.campaigns import progress as progress_of
 from recado.features.campaigns import service
 from recado.features.campaigns.schemas import Progress
 from recado.features.channels import service as channels
+from recado.features.reports import pace
+from recado.features.reports.pace import Pace
 from recado.features.users.roles import Role
 from recado.platform import clock
 from recado.platform.i18n import Translator
@@ -72,19 +74,20 @@ async def index(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """One campaign; only its table of deliveries where the page's script asks for that."""
     runtime, language, visit = runtime_of(request), language_of(request), _visit(request)
-    campaign_id = _campaign_id(request)
+    campaign_id, fragment = _campaign_id(request), wants_fragment(request)
     async with runtime.db.workspace(visit.person.workspace_id) as tx:
         heading = await _heading(tx, campaign_id, language)
         place = deliveries.Place.read(request.query_params)
         table = await deliveries.page(tx, campaign_id, place, language)
+        so_far = Pace() if fragment else await pace.so_far(tx, campaign_id, clock.now())
     progress = await _progress(request, visit)
     return render(
         request,
         "campaigns/detail.html",
-        block="deliveries" if wants_fragment(request) else None,
+        block="deliveries" if fragment else None,
         campaign=heading,
         deliveries=table,
-        **models.progress_context(language, progress, history=((), ())),
+        **models.progress_context(language, progress, so_far),
     )
 
 
