@@ -7,12 +7,14 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from recado.api import paging
-from recado.api.access import Operator, Viewer
+from recado.api.access import Access, Operator, Viewer
 from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import ContactId, ListId
 from recado.features.contacts import consent, service, tags
 from recado.features.contacts.schemas import ContactChanges, ContactShown, NewContact
+from recado.features.gates import service as gates
 from recado.platform import clock
+from recado.platform.postgres import Transaction
 
 LARGEST_ID = 2**63 - 1
 
@@ -90,6 +92,7 @@ async def delete_contact(access: Operator, contact_id: Id) -> None:
     """Remove a contact and cancel the messages that wait for it."""
     async with access.transaction() as tx:
         await service.delete(tx, ContactId(contact_id))
+        _close_gate(tx, access, contact_id, "contact_deleted")
 
 
 @router.post("/contacts/{contact_id}/opt-out")
@@ -97,6 +100,7 @@ async def opt_out(access: Operator, contact_id: Id) -> ContactShown:
     """Send this contact nothing more; messages that wait for it are suppressed."""
     async with access.transaction() as tx:
         await consent.opt_out(tx, ContactId(contact_id), source="person", now=clock.now())
+        _close_gate(tx, access, contact_id, "opted_out")
         return await service.get(tx, ContactId(contact_id))
 
 
@@ -105,6 +109,11 @@ async def opt_in(access: Operator, contact_id: Id) -> ContactShown:
     """Take an opt-out back."""
     async with access.transaction() as tx:
         await consent.opt_in(tx, ContactId(contact_id), source="person", now=clock.now())
+        tx.after_commit(
+            lambda: gates.open_contacts(
+                access.runtime.redis, access.workspace_id, [ContactId(contact_id)]
+            )
+        )
         return await service.get(tx, ContactId(contact_id))
 
 
@@ -119,6 +128,15 @@ async def list_tags(
     more = len(shown) > limit
     return paging.Page(
         items=shown[:limit], next_cursor=paging.encode(shown[limit - 1].id) if more else None
+    )
+
+
+def _close_gate(tx: Transaction, access: Access, contact_id: int, why: str) -> None:
+    """What a driver has claimed for this contact already is to stay here, too."""
+    tx.after_commit(
+        lambda: gates.close_contacts(
+            access.runtime.redis, access.workspace_id, [ContactId(contact_id)], why
+        )
     )
 
 
