@@ -89,7 +89,7 @@ async def _follow_import(
             async with runtime.db.workspace(workspace_id) as tx:
                 found = await imports.get(tx, import_id)
             detail = f"{found.total:,} lines" if found.total else found.status
-            bar.update(task, completed=round(found.read_share * 100), description=detail)
+            bar.update(task, completed=round(imports.progress(found) * 100), description=detail)
             if found.status in {"completed", "failed"}:
                 return found
             await anyio.sleep(POLL_SECONDS)
