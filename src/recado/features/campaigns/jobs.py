@@ -19,6 +19,7 @@ log = logging.get(__name__)
 
 QUEUE = "campaign-scheduler"
 CANCEL_BATCH = 5_000
+MANY = 1_000  # deliveries at once, after which the planner's idea of the table is wrong
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
@@ -72,7 +73,7 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             return
         suppressing = await settings.suppression_tags(tx)
         audience = campaign.audience
-        await tx.run(
+        added = await tx.run(
             service.SQL["materialise"],
             workspace_id=workspace_id,
             run_id=run_id,
@@ -81,6 +82,8 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             contact_ids=audience.get("contact_ids", []),
             suppression_tags=[tag.lower() for tag in suppressing],
         )
+        if added >= MANY:
+            await tx.run("SELECT refresh_delivery_statistics()")
         now = clock.now()
         await tx.run(
             "UPDATE run SET materialised_at = %(now)s,"

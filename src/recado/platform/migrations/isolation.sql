@@ -113,3 +113,11 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION refresh_contact_statistics FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refresh_contact_statistics TO recado_app;
+
+CREATE FUNCTION refresh_delivery_statistics() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    ANALYZE delivery, run;
+END $$;
+REVOKE ALL ON FUNCTION refresh_delivery_statistics FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION refresh_delivery_statistics TO recado_app;
