@@ -7,7 +7,15 @@ BEGIN
     WITH delta AS (
         SELECT workspace_id, run_id, count(*) AS total,
                count(*) FILTER (WHERE status = 'pending') AS pending,
-               count(*) FILTER (WHERE status = 'suppressed') AS suppressed
+               count(*) FILTER (WHERE status = 'sending') AS sending,
+               count(*) FILTER (WHERE status = 'sent') AS sent,
+               count(*) FILTER (WHERE status = 'delivered') AS delivered,
+               count(*) FILTER (WHERE status = 'read') AS read,
+               count(*) FILTER (WHERE status = 'failed') AS failed,
+               count(*) FILTER (WHERE status = 'unknown') AS unknown,
+               count(*) FILTER (WHERE status = 'suppressed') AS suppressed,
+               count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+               count(*) FILTER (WHERE status = 'expired') AS expired
         FROM new_rows GROUP BY workspace_id, run_id
     ), locked AS (
         SELECT r.workspace_id, r.id FROM run r
@@ -16,7 +24,11 @@ BEGIN
     )
     UPDATE run r
     SET total = r.total + d.total, pending = r.pending + d.pending,
-        suppressed = r.suppressed + d.suppressed, changed_at = clock_timestamp()
+        sending = r.sending + d.sending, sent = r.sent + d.sent,
+        delivered = r.delivered + d.delivered, read = r.read + d.read,
+        failed = r.failed + d.failed, unknown = r.unknown + d.unknown,
+        suppressed = r.suppressed + d.suppressed, cancelled = r.cancelled + d.cancelled,
+        expired = r.expired + d.expired, changed_at = clock_timestamp()
     FROM delta d JOIN locked l ON l.workspace_id = d.workspace_id AND l.id = d.run_id
     WHERE r.workspace_id = d.workspace_id AND r.id = d.run_id;
     RETURN NULL;
