@@ -30,6 +30,7 @@ QUEUES: Mapping[str, int] = {
     "inbound": 2,
     "ai": 2,
 }
+POLL_SECONDS = 5.0  # for jobs whose time has come; new ones are told by NOTIFY
 HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 20.0
 MOST_TAKEOVERS = 3
@@ -121,7 +122,7 @@ class JobQueue:
                     concurrency=concurrency,
                     install_signal_handlers=False,
                     delete_jobs="successful",
-                    fetch_job_polling_interval=5,
+                    fetch_job_polling_interval=POLL_SECONDS,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=STALLED_AFTER_SECONDS,
                     shutdown_graceful_timeout=10,

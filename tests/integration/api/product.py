@@ -57,6 +57,15 @@ def at_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
+async def until(ready: Callable[[], Awaitable[bool]]) -> None:
+    """Return once something has become true; half a minute at most."""
+    for _ in range(1500):
+        if await ready():
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """A caller with a key."""
