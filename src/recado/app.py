@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recado import __version__
 from recado.api import (
@@ -22,6 +22,7 @@ from recado.api import (
 from recado.api.limits import BodyLimit
 from recado.api.webhooks import WebhookBranch
 from recado.bootstrap import open_runtime
+from recado.domain.errors import NotFound
 from recado.features.reports.live import LiveHub
 from recado.platform import logging, settings
 from recado.platform.runtime import Runtime
@@ -55,6 +56,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
         title="Recado",
         version=__version__,
         summary="WhatsApp campaigns at a pace that never breaks a limit.",
+        responses=errors.RESPONSES,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -67,5 +69,13 @@ def create_app(runtime: Runtime) -> ASGIApp:
     errors.install(app)
     for resource in (campaigns, channels, contacts, health, imports, lists, live, workspaces):
         app.include_router(resource.router)
-    app.mount("/", create_web_app(runtime))
+    pages = create_web_app(runtime)
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            raise NotFound
+        await pages(scope, receive, send)
+
+    # Not a mount: it would match every address, and a wrong method would look like a wrong page.
+    app.router.default = elsewhere
     return WebhookBranch(BodyLimit(app), runtime)

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Security
+from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from recado.domain.errors import Forbidden, Unauthenticated
@@ -61,8 +62,14 @@ async def identify(connection: HTTPConnection) -> Access:
     raise Unauthenticated
 
 
-def _require(role: Role) -> Callable[[HTTPConnection], Awaitable[Access]]:
-    async def check(connection: HTTPConnection) -> Access:
+# Says in the API's description how to show a key; it is read and checked by ``identify``.
+_KEY = HTTPBearer(auto_error=False, scheme_name="API key", description="A key: rk_…")
+
+
+def _require(role: Role) -> Callable[..., Awaitable[Access]]:
+    async def check(
+        connection: HTTPConnection, _shown: Annotated[object, Security(_KEY)]
+    ) -> Access:
         access = await identify(connection)
         if not access.role.includes(role):
             raise Forbidden

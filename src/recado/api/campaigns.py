@@ -13,6 +13,7 @@ from recado.api import paging
 from recado.api.access import Access, Operator, Viewer
 from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import CampaignId
+from recado.domain.runs import RunState
 from recado.features.campaigns import progress, service
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.schemas import NewCampaign, Progress
@@ -52,7 +53,7 @@ async def create_campaign(access: Operator, new: NewCampaign) -> CampaignShown:
 @router.get("")
 async def list_campaigns(
     access: Viewer,
-    status: str | None = None,
+    status: RunState | None = None,
     limit: paging.Limit = 50,
     cursor: str | None = None,
 ) -> paging.Page[CampaignShown]:

@@ -14,6 +14,7 @@ from recado.domain import pacing
 from recado.domain.ids import ChannelId
 from recado.features.channels import service
 from recado.features.channels.models import Channel
+from recado.features.contacts.schemas import Label
 from recado.features.dispatch import leases
 from recado.platform import clock
 from recado.providers.base import Transport
@@ -21,6 +22,7 @@ from recado.providers.base import Transport
 router = APIRouter(prefix="/api/v1/channels", tags=["channels"], route_class=IdempotentRoute)
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Name = Annotated[Label, Field(max_length=100)]
 
 
 class NewChannel(BaseModel):
@@ -28,7 +30,7 @@ class NewChannel(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+    name: Name
     provider: str
     config: dict[str, Any] = {}
     pacing: dict[str, Any] | None = None
@@ -39,7 +41,7 @@ class ChannelChanges(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")] | None = None
+    name: Name | None = None
     pacing: dict[str, Any] | None = None
 
 
@@ -74,7 +76,7 @@ async def create_channel(request: Request, access: Admin, new: NewChannel) -> Ch
             tx,
             access.runtime,
             _transport(request),
-            name=new.name.strip(),
+            name=new.name,
             provider=new.provider,
             config=new.config,
             pacing_given=new.pacing,

@@ -1,7 +1,11 @@
 """Errors → HTTP, in this one place: ``{"error": {"code", "message", "fields"}}``."""
 
+import json
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +31,27 @@ STATUSES: list[tuple[type[RecadoError], int]] = [
 _BY_STATUS: dict[int, type[RecadoError]] = {status: kind for kind, status in STATUSES}
 
 
+class Problem(BaseModel):
+    """What is wrong and what to do next, in the caller's language."""
+
+    code: str = Field(description="stable, for programs")
+    message: str
+    fields: dict[str, str] | None = Field(None, description="path of each wrong field → why")
+
+
+class ErrorShown(BaseModel):
+    """Every error's shape."""
+
+    error: Problem
+
+
+# What the description of the API says of every address.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorShown, "description": "The request is refused."},
+    "503": {"model": ErrorShown, "description": "A server that Recado needs is away."},
+}
+
+
 def status_of(error: RecadoError) -> int:
     """The HTTP status of an error."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
@@ -35,16 +60,18 @@ def status_of(error: RecadoError) -> int:
 def answer(request: Request, error: RecadoError) -> Response:
     """An error as the API tells it, in the caller's language."""
     language = i18n.negotiate(accept_language=request.headers.get("accept-language"))
-    message = i18n.translator(language).error(error)
-    body: dict[str, object] = {"code": error.code, "message": message}
+    translator = i18n.translator(language)
+    body: dict[str, object] = {"code": error.code, "message": translator.error(error)}
     if error.fields:
-        body["fields"] = error.fields
+        body["fields"] = {path: translator.gettext(why) for path, why in error.fields.items()}
     headers = {}
     if isinstance(error, errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": body}, status_code=status_of(error), headers=headers)
+    # What a caller sent comes back in fields and messages, half of a surrogate pair included.
+    text = json.dumps({"error": body}, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, status_of(error), headers, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:

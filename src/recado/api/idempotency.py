@@ -57,7 +57,9 @@ async def _once(
         raise KeyTooLong
     access = await identify(request)
     body = await request.body()
-    digest = hashlib.sha256(f"{request.url.path}\n".encode() + body).digest()
+    # An answer is for callers who may ask for it: a role that may not, asks for something else.
+    told = f"{request.url.path}\n{access.role}\n".encode() + body
+    digest = hashlib.sha256(told).digest()
     async with access.transaction() as tx:
         earlier = await idempotency.begin(tx, key, digest, abandoned_after=ABANDONED_AFTER)
     if earlier is not None:
@@ -65,7 +67,8 @@ async def _once(
             raise KeyReused
         if earlier["status"] is None:
             raise StillRunning
-        return JSONResponse(earlier["response"], earlier["status"], headers=REPLAYED)
+        kept = access.runtime.sealer.open(earlier["response"]["sealed"].encode())
+        return JSONResponse(kept["body"], earlier["status"], headers=REPLAYED)
     try:
         response = await handle(request)
     except BaseException:
@@ -74,8 +77,10 @@ async def _once(
     if response.status_code >= 300:  # noqa: PLR2004 - what was not made may be tried again
         await _forget(access, key)
         return response
+    # Sealed, as the answer may hold what is shown only once, such as a new key.
+    sealed = access.runtime.sealer.seal({"body": json.loads(bytes(response.body))}).decode()
     async with access.transaction() as tx:
-        await idempotency.finish(tx, key, response.status_code, json.loads(bytes(response.body)))
+        await idempotency.finish(tx, key, response.status_code, {"sealed": sealed})
     return response
 
 

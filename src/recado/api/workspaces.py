@@ -12,6 +12,7 @@ from recado.api.access import Admin, Viewer
 from recado.api.idempotency import IdempotentRoute
 from recado.domain.errors import Forbidden
 from recado.domain.ids import ApiKeyId
+from recado.features.contacts.schemas import Label
 from recado.features.users import keys
 from recado.features.users.roles import Role
 from recado.features.workspaces import service
@@ -36,7 +37,7 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Label
     role: Role = Role.OPERATOR
 
 

@@ -81,7 +81,7 @@ class Api:
         *,
         status: int = 200,
         headers: dict[str, str] | None = None,
-        **params: str | int,
+        **params: Any,
     ) -> Any:
         """Send a request and read the JSON that answers it; any other status fails the test."""
         async with self.request(method, path, body, headers=headers, **params) as answer:
@@ -96,7 +96,7 @@ class Api:
         body: object = None,
         *,
         headers: dict[str, str] | None = None,
-        **params: str | int,
+        **params: Any,
     ) -> Any:
         """The request itself, for tests of what is not JSON; bytes go as they are."""
         given = dict(headers or {})
@@ -147,7 +147,9 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
 @pytest.fixture(scope="session")
 async def address(runtime: Runtime) -> AsyncIterator[str]:
     """Where the whole application answers, on a real server in this process."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    # With its protocol named, asyncio turns Nagle's delay off, as it does for a real server.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(runtime), log_config=None, http="httptools")
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))

@@ -5,8 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from recado.features.contacts.schemas import Label, TagName
+
 LONGEST_TEXT = 4096  # characters; Meta: the body of a text message
 MOST_IDS = 10_000
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class _Strict(BaseModel):
@@ -24,15 +28,17 @@ class TextContent(_Strict):
     def _says_something(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must not be blank")
+        if "\x00" in value:
+            raise ValueError("must not contain a NUL character")
         return value
 
 
 class Audience(_Strict):
     """Whom a campaign is aimed at: everyone who is in any of these, once."""
 
-    list_ids: Annotated[list[int], Field(max_length=MOST_IDS)] = []
-    tags: Annotated[list[str], Field(max_length=MOST_IDS)] = []
-    contact_ids: Annotated[list[int], Field(max_length=MOST_IDS)] = []
+    list_ids: Annotated[list[Id], Field(max_length=MOST_IDS)] = []
+    tags: Annotated[list[TagName], Field(max_length=MOST_IDS)] = []
+    contact_ids: Annotated[list[Id], Field(max_length=MOST_IDS)] = []
 
     @model_validator(mode="after")
     def _someone(self) -> "Audience":
@@ -50,8 +56,8 @@ class Schedule(_Strict):
 class NewCampaign(_Strict):
     """A campaign to be made."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    channel_ids: Annotated[list[int], Field(max_length=100)] = []
+    name: Label
+    channel_ids: Annotated[list[Id], Field(max_length=100)] = []
     audience: Audience
     content: TextContent
     schedule: Schedule = Schedule()
