@@ -5,25 +5,30 @@ Redis is never the truth: whatever is kept there can be rebuilt from PostgreSQL.
 
 from importlib.resources import files
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 
 from recado.domain.ids import WorkspaceId
 
+MOST_CONNECTIONS = 100  # a process; who comes when all are busy waits for one
+TIMEOUT_SECONDS = 5
+
 
 def connect(url: str) -> "Redis":
     """A client with its pool. Calls are never repeated by the client: a script may have run."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
         decode_responses=True,
-        socket_timeout=5,
-        socket_connect_timeout=5,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
-        max_connections=200,
+        max_connections=MOST_CONNECTIONS,
+        timeout=TIMEOUT_SECONDS,
     )
+    return Redis.from_pool(pool)
 
 
 def key(workspace_id: WorkspaceId, *parts: object) -> str:

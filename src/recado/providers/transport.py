@@ -11,8 +11,8 @@ from recado.providers.base import HttpAnswer, HttpRequest
 from recado.providers.errors import GrantExpired, NoAnswer, NotSent
 
 if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
     from aiohttp.client import ClientTimeout
-    from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
@@ -24,29 +24,58 @@ class _Departure:
     """One request on its way to the wire."""
 
     write_before: float | None
+    has_body: bool
+    missed: bool = False
     may_have_left: bool = False
+
+    def is_late(self) -> bool:
+        """Whether its time to leave has passed: then it must not be written."""
+        self.missed = self.write_before is not None and time.monotonic() > self.write_before
+        return self.missed
 
 
 _departure: ContextVar[_Departure] = ContextVar("departure")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Lets a request pass only while its time has not run out.
+    """Lets a request have a connection only while its time has not run out.
 
     Opening a connection takes longer than a grant lives; the connection is kept, so that the next
     request finds it open.
     """
 
     async def connect(
-        self, req: "ClientRequest", traces: "list[Trace]", timeout: "ClientTimeout"
+        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: "ClientTimeout"
     ) -> "Connection":
         connection = await super().connect(req, traces, timeout)
         departure = _departure.get()
-        if departure.write_before is not None and time.monotonic() > departure.write_before:
+        if departure.is_late():
             connection.release()
             raise GrantExpired("its time to leave had passed")
-        departure.may_have_left = True
+        departure.may_have_left = not departure.has_body  # a request without one is written next
         return connection
+
+
+class _Request(aiohttp.ClientRequest):
+    """Looks at the clock again where the bytes are written, which may be a turn of the loop later.
+
+    Between this look and the system call, nothing else in this process runs.
+    """
+
+    async def write_bytes(
+        self,
+        writer: "AbstractStreamWriter",
+        conn: "Connection",
+        content_length: int | None = None,
+    ) -> None:
+        departure = _departure.get()
+        if departure.is_late():
+            # The answer that is waited for ends with the connection; send() knows why.
+            if conn.protocol is not None:
+                conn.protocol.abort()
+            return
+        departure.may_have_left = True
+        await super().write_bytes(writer, conn, content_length)
 
 
 class AiohttpTransport:
@@ -55,6 +84,7 @@ class AiohttpTransport:
     def __init__(self, *, connections: int = 1000) -> None:
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=connections, ttl_dns_cache=300, keepalive_timeout=60),
+            request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             headers={"User-Agent": "recado"},
@@ -64,7 +94,7 @@ class AiohttpTransport:
         self, request: HttpRequest, *, write_before: float | None = None, timeout: float
     ) -> HttpAnswer:
         """See Transport. Redirects are not followed: a provider has no reason to send any."""
-        departure = _Departure(write_before)
+        departure = _Departure(write_before, has_body=bool(request.body))
         token = _departure.set(departure)
         try:
             async with self._session.request(
@@ -75,9 +105,10 @@ class AiohttpTransport:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=timeout),
             ) as response:
-                body = await response.content.read(LARGEST_ANSWER)
                 return HttpAnswer(
-                    response.status, {k.lower(): v for k, v in response.headers.items()}, body
+                    response.status,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    await _body(response),
                 )
         except GrantExpired:
             raise
@@ -85,9 +116,21 @@ class AiohttpTransport:
             detail = f"{type(error).__name__}: {error}"
             if departure.may_have_left:
                 raise NoAnswer(detail) from error
+            if departure.missed:
+                raise GrantExpired(detail) from error
             raise NotSent(detail) from error
         finally:
             _departure.reset(token)
 
     async def close(self) -> None:
         await self._session.close()
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole answer, however many pieces it comes in; of one that never ends, its beginning."""
+    pieces: list[bytes] = []
+    left = LARGEST_ANSWER
+    while left > 0 and (piece := await response.content.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)

@@ -1,9 +1,13 @@
 """What outcomes mean beyond their deliveries: pauses, opt-outs, and news for the pages."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
+from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, WorkspaceId
 from recado.domain.retry import ContactEffect, Verdict
 from recado.features.channels import service as channels
@@ -14,9 +18,12 @@ from recado.features.dispatch.plans import ChannelPlan
 from recado.features.dispatch.records import Result
 from recado.features.gates import service as gates
 from recado.platform import clock, logging
+from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
+
+RETRY_SECONDS = 0.5
 
 
 async def follow(
@@ -26,24 +33,41 @@ async def follow(
     results: Sequence[Result],
     plan: ChannelPlan | None,
 ) -> bool:
-    """Do what a recorded batch makes necessary; True if the channel's plan changed by it."""
-    changed = False
-    for result in results:
-        effect = result.decision.contact if result.decision else None
-        if effect is ContactEffect.OPTED_OUT and result.contact_id is not None:
-            await _opt_out(runtime, workspace_id, result.contact_id)
-    paused = _first(results, Verdict.PAUSE_CHANNEL)
-    held = max(
-        filter(None, (r.decision.hold_channel_until for r in results if r.decision)), default=None
-    )
-    if paused is not None or held is not None:
-        await _pause_channel(runtime, workspace_id, channel_id, paused, held)
-        changed = True
-    for run_id in _runs(results, Verdict.PAUSE_CAMPAIGN):
-        await _pause_run(runtime, workspace_id, run_id, results)
-        changed = True
+    """Do what a recorded batch makes necessary; True if the channel's plan changed by it.
+
+    However long PostgreSQL is away, and whatever goes wrong with one of them: none is left out.
+    """
+    todo = [*_about_channel(runtime, workspace_id, channel_id, results)]
+    todo += [
+        partial(_pause_run, runtime, workspace_id, run_id, results)
+        for run_id in sorted(_runs(results, Verdict.PAUSE_CAMPAIGN))
+    ]
+    changed = bool(todo)
+    todo += [
+        partial(_opt_out, runtime, workspace_id, result.contact_id)
+        for result in results
+        if result.contact_id is not None
+        and result.decision is not None
+        and result.decision.contact is ContactEffect.OPTED_OUT
+    ]
+    for action in todo:
+        await _insist(action)
     await _announce(runtime, workspace_id, results, plan)
     return changed
+
+
+async def _insist(action: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await action()
+        except DATABASE_AWAY as error:
+            log.warning("consequences wait for PostgreSQL", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        except Exception:
+            log.exception("consequence of an outcome failed")
+            return
+        else:
+            return
 
 
 def _first(results: Iterable[Result], verdict: Verdict) -> Result | None:
@@ -59,20 +83,40 @@ def reason(result: Result) -> str:
     return f"{result.fault.code}: {result.fault.detail}" if result.fault else "error"
 
 
-async def _pause_channel(
-    runtime: Runtime,
-    workspace_id: WorkspaceId,
-    channel_id: ChannelId,
-    paused: Result | None,
-    held: datetime | None,
-) -> None:
+def _about_channel(
+    runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, results: Sequence[Result]
+) -> Iterator[Callable[[], Awaitable[None]]]:
     """Until a person has mended it, or for the moment that the provider asked for."""
+    paused = _first(results, Verdict.PAUSE_CHANNEL)
+    if paused is not None:
+        yield partial(_pause_channel, runtime, workspace_id, channel_id, reason(paused))
+    until = max(
+        filter(None, (r.decision.hold_channel_until for r in results if r.decision)), default=None
+    )
+    if until is not None:
+        yield partial(_hold_channel, runtime, workspace_id, channel_id, until)
+
+
+async def _pause_channel(
+    runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, because: str
+) -> None:
+    log.error("channel paused", channel=channel_id, reason=because)
     async with runtime.db.workspace(workspace_id) as tx:
-        if paused is not None:
-            log.error("channel paused", channel=channel_id, reason=reason(paused))
-            await channels.pause(tx, channel_id, until=None, reason=reason(paused))
-        elif held is not None:
-            await channels.pause(tx, channel_id, until=held, reason="provider_asked_to_wait")
+        await channels.pause(tx, channel_id, until=None, reason=because)
+
+
+async def _hold_channel(
+    runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, until: datetime
+) -> None:
+    log.warning("channel held back", channel=channel_id, until=until.isoformat())
+    async with runtime.db.workspace(workspace_id) as tx:
+        await tx.run(
+            SQL["hold_channel"],
+            workspace_id=workspace_id,
+            channel_id=channel_id,
+            until=until,
+            reason="provider_asked_to_wait",
+        )
 
 
 async def _pause_run(
@@ -93,8 +137,9 @@ async def _pause_run(
 
 
 async def _opt_out(runtime: Runtime, workspace_id: WorkspaceId, contact_id: ContactId) -> None:
-    async with runtime.db.workspace(workspace_id) as tx:
-        await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
+    with suppress(NotFound):  # deleted meanwhile, which comes to the same
+        async with runtime.db.workspace(workspace_id) as tx:
+            await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
     await gates.close_contacts(runtime.redis, workspace_id, [contact_id], "opted_out")
 
 

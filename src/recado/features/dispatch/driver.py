@@ -1,29 +1,35 @@
 """Driving one channel: claim, render, reserve, send, record, until nothing is due.
 
-The loop keeps a small buffer of claims that are rendered and ready, asks the limiter for as many as
+The loop keeps a small queue of claims that are rendered and ready, asks the limiter for as many as
 may leave now, and sends those at once. Sends and records overlap with it. Whatever ends the loop,
 claims that have not left go back, and outcomes are on record before the channel is given back.
+
+An attempt is in one place at a time: waiting its turn, asked for by the loop, or on the wire, where
+it stays until its outcome is on record. Only the loop moves attempts, but for that last step.
 """
 
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 
 from recado.domain import pacing
 from recado.domain.ids import Reference
+from recado.domain.retry import Verdict
+from recado.features.dispatch.departures import Departed, Departures
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import GRANT_LIFE, Asking, Grant, LeaseLost
-from recado.features.dispatch.plans import ChannelPlan, Ready, Rest, prepare
-from recado.features.dispatch.records import Recorder, Result
+from recado.features.dispatch.limiter import Asking, LeaseLost
+from recado.features.dispatch.plans import ChannelPlan, Rest, prepare
+from recado.features.dispatch.recorder import Recorder
+from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
-from recado.platform import clock, logging
+from recado.features.dispatch.turns import Turns
+from recado.features.gates.service import GRANT_LIFE
+from recado.platform import logging
 from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
@@ -31,12 +37,17 @@ from recado.providers.base import Transport
 log = logging.get(__name__)
 
 HOLD_SECONDS = 2.0  # a channel whose next send is further away is given back meanwhile
+PLAN_SECONDS = 5.0  # a change whose notification was lost is seen after so long
 CLAIM_AHEAD_SECONDS = 1.0
 LARGEST_CLAIM = 50
 LARGEST_ASK = 16  # as many requests as can be written within a grant's life, with room to spare
 SHORTEST_WAIT = 0.005
 IDLE_WAIT = 1.0  # something else will wake the loop sooner
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # while a server is away
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # while a server is away, or what is due cannot be claimed
+AWAY = (*DATABASE_AWAY, RedisError)
+
+# Nothing more leaves until these are on record and what they ask for is done.
+STOPPING = frozenset({Verdict.PAUSE_CHANNEL, Verdict.HOLD_CHANNEL, Verdict.PAUSE_CAMPAIGN})
 
 
 class ChannelDriver:
@@ -47,21 +58,22 @@ class ChannelDriver:
     ) -> None:
         self._channel_id = lease.channel_id
         self._ledger = Ledger(runtime, lease)
-        self._sender = Sender(transport, request_timeout)
+        self._departures = Departures(Sender(transport, request_timeout), self._ended)
         self._recorder = Recorder(self._ledger.write, self._recorded)
+        self._turns = Turns()
         self._plan: ChannelPlan | None = None
-        self._buffer: deque[Ready] = deque()
-        self._on_the_wire: dict[Reference, asyncio.Task[None]] = {}
+        self._plan_until = 0.0  # monotonic
+        self._stopped_by: set[Reference] = set()
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._taken = False
-        self._stale = True
         self._dry_until = 0.0  # monotonic: a claim found nothing, so none before this
+        self._fruitless = 0  # how often in a row something was due and could not be claimed
 
     def notice(self) -> None:
         """Something about this channel changed: read its plan again."""
-        self._stale = True
-        self._dry_until = 0.0
+        self._plan_until = self._dry_until = 0.0
+        self._fruitless = 0
         self._changed.set()
 
     def stop(self) -> None:
@@ -69,13 +81,13 @@ class ChannelDriver:
         self._stop.set()
         self._changed.set()
 
-    async def drive(self) -> datetime | None:
-        """Send what is due; returns when there will be more, as far as is known."""
+    async def drive(self) -> float | None:
+        """Send what is due; returns in how many seconds there will be more, as far as is known."""
         try:
             rest = await self._loop()
         finally:
             await self._settle()
-        return clock.now() if self._stop.is_set() else rest.until
+        return 0.0 if self._stop.is_set() else rest.seconds
 
     async def _loop(self) -> Rest:
         pause = FIRST_PAUSE
@@ -85,13 +97,12 @@ class ChannelDriver:
                 step = await self._step()
                 pause = FIRST_PAUSE
             except LeaseLost:
-                await self._let_go()
                 if not self._taken:
                     log.info("channel driven by another worker", channel=self._channel_id)
                     return Rest(None)
                 self._taken = False  # Redis may have forgotten us: take the channel again
                 continue
-            except (*DATABASE_AWAY, RedisError) as error:
+            except AWAY as error:
                 log.warning("channel waits", channel=self._channel_id, error=str(error))
                 self._taken = False
                 step, pause = pause, min(pause * 2, LONGEST_PAUSE)
@@ -103,50 +114,74 @@ class ChannelDriver:
 
     async def _step(self) -> float | Rest:
         """One turn; returns seconds to wait, or that there is nothing to do."""
+        await self._departures.free(self._ledger.limiter)
+        self._turns.put_back(await self._departures.take_back(self._ledger.limiter))
         if not self._taken:
-            await self._let_go()
-            for lost in await self._ledger.take(self._on_the_wire.keys()):
-                self._recorder.add(lost)
-            self._taken = self._stale = True
-        if self._stale or self._plan is None:
-            self._stale = False
-            self._plan = await self._ledger.plan()
-        plan = self._plan
+            await self._take()
+        plan = await self._read_plan()
+        if self._stopped_by:
+            return IDLE_WAIT
         if plan.rest is not None:
             await self._let_go()
-            return IDLE_WAIT if self._on_the_wire else plan.rest
-        if not self._buffer:
+            return await self._rest(plan, 0.0)
+        if not self._turns:
             # Nothing is claimed for a turn that is far away: another worker may have it then.
             ahead = await self._ledger.limiter.reserve([], plan.channel.pacing, [])
             if ahead.wait is not None and ahead.wait > HOLD_SECONDS:
-                return await self._rest(plan, timedelta(seconds=ahead.wait))
+                return await self._rest(plan, ahead.wait)
         await self._claim(plan)
-        if self._buffer:
+        if self._turns:
             return await self._reserve()
-        return await self._rest(plan, timedelta())
+        return await self._rest(plan, 0.0)
+
+    async def _take(self) -> None:
+        await self._let_go()
+        on_the_wire = self._departures.references
+        for lost in await self._ledger.take(on_the_wire):
+            self._recorder.add(lost)
+        self._departures.forgotten(on_the_wire)
+        self._taken = True
+        self._plan_until = 0.0
+
+    async def _read_plan(self) -> ChannelPlan:
+        """The plan, read again from time to time; what waits already goes by the new one."""
+        if self._plan is not None and time.monotonic() < self._plan_until:
+            return self._plan
+        self._plan_until = time.monotonic() + PLAN_SECONDS  # before: a notice meanwhile counts
+        try:
+            plan = await self._ledger.plan()
+        except BaseException:
+            self._plan_until = 0.0
+            raise
+        if plan != self._plan:
+            self._plan = plan
+            shut, failed = self._turns.refit(plan)
+            for result in failed:
+                self._recorder.add(result)
+            await self._ledger.release([ready.claim.reference for ready in shut])
+        return plan
 
     async def _claim(self, plan: ChannelPlan) -> None:
         """Keep about a second's worth of messages ready."""
         most = pacing.burst(plan.channel.pacing, CLAIM_AHEAD_SECONDS, LARGEST_CLAIM)
-        if len(self._buffer) * 2 > most or time.monotonic() < self._dry_until:
+        if len(self._turns) * 2 > most or time.monotonic() < self._dry_until:
             return
         claimed = await self._ledger.claim(plan, most)
-        if not claimed:
+        if claimed:
+            self._fruitless = 0
+        else:
             self._dry_until = time.monotonic() + CLAIM_AHEAD_SECONDS
         for one in claimed:
             ready = prepare(one, plan.runs[one.run_id], plan.channel)
             if isinstance(ready, Result):
                 self._recorder.add(ready)
             else:
-                self._buffer.append(ready)
+                self._turns.add(ready)
 
     async def _reserve(self) -> float:
         """Ask for the next few of one pace, and send those granted at once."""
-        pace = self._buffer[0].plan.pacing
-        # Out of the buffer while we ask: one whose grant died meanwhile joins it at the front.
-        asked: list[Ready] = []
-        while self._buffer and len(asked) < LARGEST_ASK and self._buffer[0].plan.pacing == pace:
-            asked.append(self._buffer.popleft())
+        pace, asked = self._turns.next_of_one_pace(LARGEST_ASK)
+        asking = [Asking(r.claim.reference, r.claim.run_id, r.claim.contact_id) for r in asked]
         intervals = (
             [pacing.interval(pace, random.random()) for _ in asked]  # noqa: S311 - no secret
             if pace.message_interval
@@ -154,93 +189,82 @@ class ChannelDriver:
         )
         write_before = time.monotonic() + GRANT_LIFE
         try:
-            grant = await self._ledger.limiter.reserve(
-                [Asking(r.claim.reference, r.claim.run_id, r.claim.contact_id) for r in asked],
-                pace,
-                intervals,
-            )
+            grant = await self._ledger.limiter.reserve(asking, pace, intervals)
         except BaseException:
-            self._buffer.extendleft(reversed(asked))
+            self._turns.put_back(asked)
             raise
-        gated = self._part(asked, grant, write_before)
-        if gated:
-            await self._ledger.shut_out(
-                [ready.claim.reference for ready in gated],
-                {ready.claim.run_id for ready in gated},
-            )
-            self._stale = True
+        free = [ready for place, ready in enumerate(asked) if place not in grant.gated]
+        self._turns.put_back(free[grant.granted :])
+        for ready in free[: grant.granted]:
+            self._departures.start(Departed(ready, pace, grant, write_before))
+        if grant.gated:
+            await self._ledger.shut_out([(asking[at], gate) for at, gate in grant.gated.items()])
+            self._plan_until = 0.0
         if grant.wait is None:
+            self._recorder.hurry()
+            if not self._departures:
+                self._taken = False  # the slots are held by nobody: taking again frees them
             return IDLE_WAIT
         if grant.wait > HOLD_SECONDS:
             await self._let_go()
         return grant.wait
 
-    def _part(self, asked: Sequence[Ready], grant: Grant, write_before: float) -> list[Ready]:
-        """Send those granted, keep those that wait in their order; returns those shut out."""
-        free = [ready for position, ready in enumerate(asked) if position not in grant.gated]
-        self._buffer.extendleft(reversed(free[grant.granted :]))
-        for ready in free[: grant.granted]:
-            reference = ready.claim.reference
-            self._on_the_wire[reference] = asyncio.create_task(
-                self._send(ready, write_before), name=f"send {reference}"
-            )
-        return [asked[position] for position in grant.gated]
-
-    async def _send(self, ready: Ready, write_before: float) -> None:
-        result = await self._sender.send(ready, write_before)
-        if result is not None:
-            self._recorder.add(result)
+    def _ended(self, result: Result | None) -> None:
+        if result is None:
+            self._changed.set()
             return
-        # Its grant died before it could be written: it asks again, before all others.
-        try:
-            await self._ledger.limiter.leave([ready.claim.reference])
-        except RedisError:
-            self._taken = False
-        self._buffer.appendleft(ready)
-        self._on_the_wire.pop(ready.claim.reference, None)
-        self._changed.set()
+        self._recorder.add(result)
+        if result.decision is not None and result.decision.verdict in STOPPING:
+            self._stopped_by.add(result.reference)
+            self._recorder.hurry()
 
     async def _recorded(self, results: Sequence[Result]) -> None:
         references = [result.reference for result in results]
+        self._departures.recorded(references)
         try:
-            await self._ledger.limiter.leave(references)
-        except RedisError:
-            self._taken = False  # taking the channel again frees the slots
-        for reference in references:
-            self._on_the_wire.pop(reference, None)
-        self._stale |= await self._ledger.follow(results, self._plan)
-        self._changed.set()
+            with suppress(RedisError):  # tried again by the next step
+                await self._departures.free(self._ledger.limiter)
+            if await self._ledger.follow(results, self._plan):
+                self._plan_until = 0.0
+        finally:
+            self._stopped_by.difference_update(references)
+            self._changed.set()
 
     async def _let_go(self) -> None:
         """Give back the claims that wait here."""
-        going = list(self._buffer)
-        self._buffer.clear()  # now: one whose grant dies while we wait joins an empty buffer
+        waiting = self._turns.take_all()
         try:
-            await self._ledger.release([ready.claim.reference for ready in going])
+            await self._ledger.release([ready.claim.reference for ready in waiting])
         except BaseException:
-            self._buffer.extend(going)
+            self._turns.put_back(waiting)
             raise
 
-    async def _rest(self, plan: ChannelPlan, pause: timedelta) -> Rest | float:
-        """Nothing may leave or nothing is due: see when, once all that left is on record."""
-        if self._on_the_wire or self._recorder.busy:
+    async def _rest(self, plan: ChannelPlan, pause: float) -> Rest | float:
+        """Nothing may leave or nothing is due: see when, once all that was claimed is on record."""
+        if self._departures or self._recorder.busy:
+            self._recorder.hurry()
             return IDLE_WAIT
-        due = await self._ledger.finish(plan)
-        if due is None:
+        if plan.rest is not None:
+            return plan.rest
+        due, orphans = await self._ledger.finish(plan)
+        if orphans:
+            self._taken = False  # taking the channel again settles them
+        elif due is None:
             return Rest(None)
-        now = clock.now()
-        until = max(due, now + pause)
-        if until - now > timedelta(seconds=HOLD_SECONDS):
-            return Rest(until)
+        elif max(due, pause) > HOLD_SECONDS:
+            return Rest(max(due, pause))
         self._dry_until = 0.0
-        return (until - now).total_seconds()
+        self._fruitless += 1
+        patience = min(IDLE_WAIT, SHORTEST_WAIT * (1 << min(self._fruitless, 10)))
+        return max(due or 0.0, pause, patience)
 
     async def _settle(self) -> None:
         """Wait for what is on the wire, put it on record, give the rest back."""
-        await asyncio.gather(*self._on_the_wire.values(), return_exceptions=True)
+        await self._departures.wait()
         await self._recorder.close()
+        self._turns.put_back(self._departures.never_left())
         pause = FIRST_PAUSE
-        while self._buffer:
+        while self._turns:
             try:
                 await self._let_go()
             except DATABASE_AWAY:

@@ -16,11 +16,14 @@ log = logging.get(__name__)
 
 MOST_CHANNELS = 1_000  # a process
 LONGEST_SLEEP = 2.0  # seconds; a wake-up that got lost is found after so long
+SHORTEST_SLEEP = 0.05
 RENEWALS_A_LEASE = 3
+AFTER_FAILURE_SECONDS = 5.0  # until a channel whose driver failed is tried again
+LISTEN_AGAIN_SECONDS = 1.0
 
 
 class Fleet:
-    """Drives as many channels as are due, until told to stop."""
+    """Drives as many channels as are due, until told to stop. No error of one ends the others."""
 
     def __init__(self, runtime: Runtime, transport: Transport, owner: str) -> None:
         """The owner names this process in the drive table; it must be new at every start."""
@@ -58,33 +61,43 @@ class Fleet:
 
     async def _lease_due(self) -> float:
         """Take what is due; returns seconds until more may be."""
+        free = MOST_CHANNELS - len(self._drivers)
+        if free <= 0:
+            return LONGEST_SLEEP
         try:
-            free = MOST_CHANNELS - len(self._drivers)
-            for lease in await self._leases.take(free) if free > 0 else []:
-                task = asyncio.create_task(self._drive(lease), name=f"drive {lease.channel_id}")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            for lease in await self._leases.take(free):
+                self._start(lease)
             seconds = await self._leases.next_due()
         except DATABASE_AWAY as error:
             log.warning("worker waits for PostgreSQL", error=str(error))
             return LONGEST_SLEEP / 4
-        if seconds is None or free <= 0:
+        except Exception:
+            log.exception("due channels not leased")
             return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, max(0.05, seconds))
+        if seconds is None:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(SHORTEST_SLEEP, seconds))
 
-    async def _drive(self, lease: Lease) -> None:
+    def _start(self, lease: Lease) -> None:
         driver = ChannelDriver(self._runtime, self._transport, lease, request_timeout=self._timeout)
         self._drivers[lease] = driver
-        due_at = None
+        task = asyncio.create_task(self._drive(lease, driver), name=f"drive {lease.channel_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drive(self, lease: Lease, driver: ChannelDriver) -> None:
+        due_in: float | None = AFTER_FAILURE_SECONDS
         try:
-            due_at = await driver.drive()
+            due_in = await driver.drive()
         except Exception:
             log.exception("driver failed", channel=lease.channel_id)
-            return  # the lease runs out, and whoever takes it over settles what is left
         finally:
             del self._drivers[lease]
-        with suppress(*DATABASE_AWAY):
-            await self._leases.give_back(lease, due_at)
+        # A lease that cannot be given back runs out, as it is not renewed any more.
+        try:
+            await self._leases.give_back(lease, due_in)
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody takes it over
+            log.warning("channel not given back", channel=lease.channel_id, error=str(error))
         self._woken.set()
 
     async def _renew(self) -> None:
@@ -95,8 +108,8 @@ class Fleet:
             if not before:
                 continue
             try:
-                kept = await self._leases.renew()
-            except DATABASE_AWAY as error:
+                kept = await self._leases.renew(list(before))
+            except Exception as error:  # noqa: BLE001 - tried again before the leases run out
                 log.warning("leases not renewed", error=str(error))
                 continue
             for lease, driver in before.items():
@@ -105,22 +118,28 @@ class Fleet:
                     driver.stop()
 
     async def _listen(self, direct_url: str) -> None:
-        """Hear of work as it is committed."""
+        """Hear of work as it is committed; what was said while nobody listened is looked up."""
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    direct_url, autocommit=True, application_name="recado-listen"
+                    direct_url,
+                    autocommit=True,
+                    application_name="recado-listen",
+                    connect_timeout=10,
                 ) as connection:
                     await connection.execute(f"LISTEN {NOTIFICATION}")
-                    self._woken.set()
+                    self._notice(":")
                     async for note in connection.notifies():
                         self._notice(note.payload)
-            except (psycopg.Error, OSError):
-                await asyncio.sleep(1)
+            except Exception as error:  # noqa: BLE001 - channels are looked up without it, later
+                log.warning("not listening for work", error=str(error))
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     def _notice(self, payload: str) -> None:
+        """``workspace:channel``; a part that is empty means all."""
         workspace, _, channel = payload.partition(":")
         for lease, driver in self._drivers.items():
-            if str(lease.workspace_id) == workspace and channel in {"", str(lease.channel_id)}:
+            ours = workspace in {"", str(lease.workspace_id)}
+            if ours and channel in {"", str(lease.channel_id)}:
                 driver.notice()
         self._woken.set()

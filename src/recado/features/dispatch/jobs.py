@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from procrastinate.blueprints import Blueprint
 
-from recado.domain.ids import RunId, WorkspaceId
+from recado.domain.ids import CampaignId, RunId, WorkspaceId
+from recado.domain.runs import RunState
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.leases import SQL
 from recado.platform import clock, logging
+from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
@@ -30,23 +32,39 @@ def blueprint(runtime: Runtime) -> Blueprint:
 
 
 async def sweep_runs(runtime: Runtime) -> None:
-    """Wake the channels of runs that wait with nobody on them, and complete those that are done."""
+    """See that every run which ought to move does: its audience, its channels, its end."""
     async with runtime.db.system() as tx:
         rows = await tx.all(SQL["unfinished"], idle=IDLE_AFTER)
     for row in rows:
-        workspace_id, run_id = WorkspaceId(row["workspace_id"]), RunId(row["run_id"])
+        workspace_id = WorkspaceId(row["workspace_id"])
         async with runtime.db.workspace(workspace_id) as tx:
-            if row["materialised_at"] is None:
-                await runtime.queue.defer(
-                    tx,
-                    "campaigns:materialise",
-                    once=f"materialise {run_id}",
-                    workspace_id=workspace_id,
-                    run_id=run_id,
-                )
-                continue
-            ended = await finish_runs(tx, [run_id])
-            if not ended:
-                await leases.wake_run(tx, run_id, clock.now())
+            ended = await _sweep_run(tx, runtime, row)
         if ended:
             await progress_feed.publish(runtime.redis, workspace_id, ended)
+
+
+async def _sweep_run(tx: Transaction, runtime: Runtime, row: Row) -> list[CampaignId]:
+    """Give one run a push; returns its campaign if that was the end of it."""
+    run_id = RunId(row["run_id"])
+    if row["status"] == RunState.CANCELLED:
+        await runtime.queue.defer(
+            tx,
+            "campaigns:cancel_pending",
+            once=f"cancel {run_id}",
+            workspace_id=tx.workspace_id,
+            run_id=run_id,
+            campaign_id=row["campaign_id"],
+        )
+    elif row["materialised_at"] is None:
+        await runtime.queue.defer(
+            tx,
+            "campaigns:materialise",
+            once=f"materialise {run_id}",
+            workspace_id=tx.workspace_id,
+            run_id=run_id,
+        )
+        return []
+    ended = await finish_runs(tx, [run_id])
+    if not ended:
+        await leases.wake_run(tx, run_id, clock.now())
+    return ended

@@ -1,6 +1,6 @@
 """The drive table: which channels have work, from when, and which worker process drives each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,14 +54,21 @@ class Leases:
             rows = await tx.all(SQL["lease"], owner=self._owner, lease=self._length, most=most)
         return [_lease(row) for row in rows]
 
-    async def renew(self) -> set[Lease]:
-        """Keep all of them; those missing from the answer are lost."""
+    async def renew(self, driven: Collection[Lease]) -> set[Lease]:
+        """Keep those that are being driven; what is missing from the answer is lost."""
         async with self._db.system() as tx:
-            rows = await tx.all(SQL["renew"], owner=self._owner, lease=self._length)
+            rows = await tx.all(
+                SQL["renew"],
+                owner=self._owner,
+                lease=self._length,
+                workspaces=[lease.workspace_id for lease in driven],
+                channels=[lease.channel_id for lease in driven],
+                tokens=[lease.token for lease in driven],
+            )
         return {_lease(row) for row in rows}
 
-    async def give_back(self, lease: Lease, due_at: datetime | None) -> None:
-        """Stop driving a channel; None if it has no work that we know of."""
+    async def give_back(self, lease: Lease, due_in: float | None) -> None:
+        """Stop driving a channel that has work in so many seconds; None if none is known of."""
         async with self._db.system() as tx:
             await tx.run(
                 SQL["give_back"],
@@ -69,7 +76,7 @@ class Leases:
                 channel_id=lease.channel_id,
                 owner=self._owner,
                 token=lease.token,
-                due_at=due_at,
+                due_in=None if due_in is None else timedelta(seconds=due_in),
             )
 
     async def next_due(self) -> float | None:

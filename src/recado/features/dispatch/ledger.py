@@ -1,34 +1,36 @@
 """The books of one channel under one lease: every word with PostgreSQL and Redis about it."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import timedelta
 
-from recado.domain import pacing
-from recado.domain.ids import Reference, RunId
+from recado.domain.ids import ContactId, Reference, RunId
 from recado.features.dispatch import claims, consequences, progress_feed, takeover
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.leases import SQL, Lease
-from recado.features.dispatch.limiter import GRANT_LIFE, ChannelLimiter
+from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed
 from recado.features.dispatch.plans import ChannelPlan, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.gates import service as gates
+from recado.features.gates.service import GRANT_LIFE, OPEN
 from recado.platform import logging
+from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
 
-FORGOTTEN_SECONDS = 1.0 + GRANT_LIFE  # after so long no second's limit can be owed any more
+STAND_STILL_SECONDS = 1.0 + GRANT_LIFE  # after so long no second's limit can be owed any more
 
 
 class Ledger:
-    """What a driver reads and writes; it keeps no state but its lease."""
+    """What a driver reads and writes; all that it keeps is about its own leases."""
 
     def __init__(self, runtime: Runtime, lease: Lease) -> None:
         self._runtime = runtime
         self._db = runtime.db
         self._workspace_id = lease.workspace_id
         self._channel_id = lease.channel_id
+        self._revoked: dict[str, frozenset[str]] = {}  # lease → what was in flight at its end
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
         )
@@ -40,6 +42,9 @@ class Ledger:
     async def take(self, on_the_wire: Collection[Reference]) -> list[Result]:
         """Revoke the earlier driver, and settle what it left.
 
+        Args:
+            on_the_wire: Attempts of ours whose outcome is not on record yet.
+
         Returns:
             Attempts that may have left with it, to be recorded as unknown. Those that provably
             did not are pending again.
@@ -47,14 +52,10 @@ class Ledger:
         Raises:
             LeaseLost: Someone has taken the channel after us.
         """
-        plan = await self.plan()
-        async with self._db.workspace(self._workspace_id) as tx:
-            recent = await tx.value(
-                SQL["recent_usage"], workspace_id=self._workspace_id, channel_id=self._channel_id
-            )
-        stand_still = _forgotten(plan.channel.pacing) if recent else FORGOTTEN_SECONDS
-        taken = await self.limiter.take(list(on_the_wire), stand_still=stand_still)
-        await gates.sync_runs(self._runtime.redis, self._workspace_id, plan.statuses)
+        taken = await self.limiter.take(list(on_the_wire), stand_still=await self._stand_still())
+        if taken.previous is not None:
+            # Kept for the next try, should PostgreSQL be away from here on.
+            self._revoked[taken.previous] = taken.in_flight
         behind = await takeover.left_behind(
             self._db,
             workspace_id=self._workspace_id,
@@ -62,7 +63,7 @@ class Ledger:
             lease=self.limiter.lease,
         )
         theirs = [attempt for attempt in behind if attempt.reference not in on_the_wire]
-        never_left, may_have_left = takeover.judge(theirs, taken)
+        never_left, may_have_left = takeover.judge(theirs, self._revoked)
         await self.release(never_left)
         if theirs:
             log.warning(
@@ -72,6 +73,18 @@ class Ledger:
                 unknown=len(may_have_left),
             )
         return [takeover.lost(reference) for reference in may_have_left]
+
+    async def _stand_still(self) -> float:
+        """Seconds of silence that keep every limit, whatever left before Redis forgot it."""
+        owed = (await self.plan()).slowest
+        async with self._db.workspace(self._workspace_id) as tx:
+            has_sent = await tx.value(
+                SQL["has_sent_since"],
+                workspace_id=self._workspace_id,
+                channel_id=self._channel_id,
+                age=timedelta(seconds=owed),
+            )
+        return STAND_STILL_SECONDS + (owed if has_sent else 0)
 
     async def claim(self, plan: ChannelPlan, most: int) -> list[Claim]:
         """Claim about so many; those whose contact must not be written to go back at once."""
@@ -92,26 +105,53 @@ class Ledger:
         """Give back claims that provably never left."""
         await claims.release(self._db, workspace_id=self._workspace_id, references=references)
 
-    async def shut_out(self, references: Sequence[Reference], runs: Collection[RunId]) -> None:
+    async def shut_out(self, attempts: Sequence[tuple[Asking, Closed]]) -> None:
         """Redis says that their run or contact is closed; PostgreSQL knows for certain."""
-        await self.release(references)
+        await self.release([asking.reference for asking, _ in attempts])
         async with self._db.workspace(self._workspace_id) as tx:
-            rows = await tx.all(
-                SQL["run_statuses"], workspace_id=self._workspace_id, runs=sorted(runs)
+            runs = await self._open_runs(tx, {asking.run_id for asking, _ in attempts})
+            contacts = await self._open_contacts(
+                tx, {asking.contact_id for asking, _ in attempts if asking.contact_id}
             )
-        statuses = {RunId(row["id"]): row["status"] for row in rows}
-        await gates.sync_runs(self._runtime.redis, self._workspace_id, statuses)
+        may_open = {gates.run_gate(self._workspace_id, run) for run in runs} | {
+            gates.contact_gate(self._workspace_id, contact) for contact in contacts
+        }
+        seen = {closed.gate: closed.held for _, closed in attempts if closed.gate in may_open}
+        await gates.reopen(self._runtime.redis, seen)
 
-    async def finish(self, plan: ChannelPlan) -> datetime | None:
-        """Complete the runs that are done; returns when the next delivery is due, if any is."""
+    async def _open_runs(self, tx: Transaction, runs: Collection[RunId]) -> list[RunId]:
+        rows = await tx.all(SQL["run_statuses"], workspace_id=self._workspace_id, runs=sorted(runs))
+        return [RunId(row["id"]) for row in rows if row["status"] in OPEN]
+
+    async def _open_contacts(
+        self, tx: Transaction, contacts: Collection[ContactId]
+    ) -> list[ContactId]:
+        rows = await tx.all(
+            SQL["contacts_closed"], workspace_id=self._workspace_id, contacts=sorted(contacts)
+        )
+        return [ContactId(row["id"]) for row in rows if not row["closed"]]
+
+    async def finish(self, plan: ChannelPlan) -> tuple[float | None, bool]:
+        """Complete the runs that are done.
+
+        Returns:
+            Seconds until the next delivery is due, None if none waits; and whether the channel has
+            claims that are not ours. To be asked only by a driver that has none.
+        """
         async with self._db.workspace(self._workspace_id) as tx:
-            ended = await finish_runs(tx, list(plan.statuses))
-            due: datetime | None = await tx.value(
-                SQL["next_pending"], workspace_id=self._workspace_id, runs=plan.sending
+            ended = await finish_runs(tx, list(plan.runs))
+            row = await tx.one(
+                SQL["outlook"],
+                workspace_id=self._workspace_id,
+                channel_id=self._channel_id,
+                runs=plan.sending,
             )
         if ended:
             await progress_feed.publish(self._runtime.redis, self._workspace_id, ended)
-        return due
+        if row is None:
+            return None, False
+        seconds = row["seconds"]
+        return None if seconds is None else float(seconds), bool(row["orphans"])
 
     async def write(self, results: Sequence[Result]) -> None:
         """Put outcomes on record."""
@@ -127,10 +167,3 @@ class Ledger:
         return await consequences.follow(
             self._runtime, self._workspace_id, self._channel_id, results, plan
         )
-
-
-def _forgotten(pace: pacing.Pacing) -> float:
-    """Seconds of silence after which no window and no interval can be owed any more."""
-    minute = 60 if pace.per_minute else 0
-    interval = (pace.message_interval or 0) * (1 + pacing.INTERVAL_JITTER)
-    return max(minute, interval, pace.greater_interval or 0) + FORGOTTEN_SECONDS

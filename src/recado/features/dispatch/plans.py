@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from recado.domain import pacing, rendering
 from recado.domain.deliveries import DeliveryState
+from recado.domain.errors import RecadoError
 from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
 from recado.domain.pacing import Pacing
 from recado.domain.rendering import Template
 from recado.domain.retry import ErrorClass
+from recado.domain.runs import RunState
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
 from recado.features.dispatch.claims import Claim
@@ -24,9 +26,9 @@ LONGEST_TEXT = 4096  # characters; Meta: the body of a text message
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The channel has nothing to send before this time; None if no time is known."""
+    """The channel has nothing to send for so many seconds; None if no time is known."""
 
-    until: datetime | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Plan:
     template: Template
     pacing: Pacing
 
+    @property
+    def sending(self) -> bool:
+        """Whether messages of this run may leave."""
+        return self.status == RunState.RUNNING
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
@@ -49,11 +56,14 @@ class ChannelPlan:
 
     @property
     def sending(self) -> list[RunId]:
-        return [run.run_id for run in self.runs.values() if run.status == "running"]
+        """The runs that may send, by id."""
+        return [run.run_id for run in self.runs.values() if run.sending]
 
     @property
-    def statuses(self) -> dict[RunId, str]:
-        return {run.run_id: run.status for run in self.runs.values()}
+    def slowest(self) -> float:
+        """Seconds after which no window and no interval of any run can be owed any more."""
+        paces = [self.channel.pacing, *(run.pacing for run in self.runs.values())]
+        return max(_forgotten(pace) for pace in paces)
 
     @property
     def rest(self) -> Rest | None:
@@ -62,8 +72,10 @@ class ChannelPlan:
             return Rest(None)
         if self.channel.paused_reason is None:
             return None
-        until = self.channel.paused_until
-        return None if until is not None and until <= clock.now() else Rest(until)
+        if self.channel.paused_until is None:
+            return Rest(None)
+        left = (self.channel.paused_until - clock.now()).total_seconds()
+        return Rest(left) if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +98,53 @@ async def load_plan(
             raise LookupError(f"channel {channel_id} has gone")
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
     opened = opened_channel(channel, runtime)
-    runs = [
-        Plan(
-            run_id=RunId(row["run_id"]),
-            campaign_id=CampaignId(row["campaign_id"]),
-            status=row["status"],
-            template=rendering.parse(row["content"]["text"]),
-            pacing=pacing.restrict(opened.pacing, row["pacing"]),
-        )
-        for row in rows
-    ]
-    return ChannelPlan(opened, {run.run_id: run for run in runs})
+    return ChannelPlan(opened, {RunId(row["run_id"]): _plan(row, opened) for row in rows})
+
+
+def _plan(row: Mapping[str, Any], channel: OpenChannel) -> Plan:
+    return Plan(
+        run_id=RunId(row["run_id"]),
+        campaign_id=CampaignId(row["campaign_id"]),
+        status=row["status"],
+        template=rendering.parse(row["content"]["text"]),
+        pacing=pacing.restrict(channel.pacing, row["pacing"]),
+    )
+
+
+def _forgotten(pace: Pacing) -> float:
+    minute = 60 if pace.per_minute else 0
+    interval = (pace.message_interval or 0) * (1 + pacing.INTERVAL_JITTER)
+    return max(minute, interval, pace.greater_interval or 0)
 
 
 def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:
     """Fill in a claim's text; one that cannot be sent at all is a result at once."""
-    template = plan.template if claim.own_text is None else rendering.parse(claim.own_text)
-    text = rendering.render(template, claim.values).strip()
-    problem = None
+    try:
+        template = plan.template if claim.own_text is None else rendering.parse(claim.own_text)
+        text = rendering.render(template, claim.values).strip()
+    except RecadoError as error:
+        return _unsendable(claim, "bad_text", error.message())
     if not text:
-        problem = ProviderFault("empty_text", ErrorClass.CONTACT_DATA, "The text came out empty.")
-    elif len(text) > LONGEST_TEXT:
-        detail = f"The text came out with {len(text)} characters; {LONGEST_TEXT} are the most."
-        problem = ProviderFault("text_too_long", ErrorClass.CONTACT_DATA, detail)
-    if problem is not None:
-        return Result(
-            reference=claim.reference,
-            contact_id=claim.contact_id,
-            run_id=claim.run_id,
-            result="refused",
-            status=DeliveryState.FAILED,
-            fault=problem,
+        return _unsendable(claim, "empty_text", "The text came out empty.")
+    if len(text) > LONGEST_TEXT:
+        return _unsendable(
+            claim,
+            "text_too_long",
+            f"The text came out with {len(text)} characters; {LONGEST_TEXT} are the most.",
         )
     message = Message(
         to=claim.phone.lstrip("+"), reference=str(claim.reference), content=Text(text)
     )
     return Ready(claim, plan, channel, message)
+
+
+def _unsendable(claim: Claim, code: str, detail: str) -> Result:
+    return Result(
+        reference=claim.reference,
+        contact_id=claim.contact_id,
+        run_id=claim.run_id,
+        result="refused",
+        status=DeliveryState.FAILED,
+        fault=ProviderFault(code, ErrorClass.CONTACT_DATA, detail),
+        left=False,
+    )

@@ -36,19 +36,31 @@ WHERE d.workspace_id = due.workspace_id AND d.channel_id = due.channel_id
 RETURNING d.workspace_id, d.channel_id, d.token;
 
 -- name: next_due
-SELECT extract(epoch FROM min(least(coalesce(due_at, 'infinity'), coalesce(lease_until, 'infinity')))
-       - now())::float AS seconds
-FROM drive WHERE (owner IS NULL AND due_at IS NOT NULL) OR owner IS NOT NULL;
+SELECT extract(epoch FROM least(
+    (SELECT min(due_at) FROM drive WHERE owner IS NULL AND due_at IS NOT NULL),
+    (SELECT min(lease_until) FROM drive WHERE owner IS NOT NULL)) - now())::float AS seconds;
 
 -- name: renew
-UPDATE drive SET lease_until = now() + %(lease)s
-WHERE owner = %(owner)s
-RETURNING workspace_id, channel_id, token;
+-- Only what is really being driven: a lease whose driver failed must run out. In the order in which
+-- a wake locks several channels.
+WITH mine AS (
+    SELECT d.workspace_id, d.channel_id FROM drive d
+    JOIN unnest(%(workspaces)s::bigint[], %(channels)s::bigint[], %(tokens)s::bigint[])
+        AS driven (workspace_id, channel_id, token)
+        ON driven.workspace_id = d.workspace_id AND driven.channel_id = d.channel_id
+        AND driven.token = d.token
+    WHERE d.owner = %(owner)s
+    ORDER BY d.workspace_id, d.channel_id FOR UPDATE OF d
+)
+UPDATE drive d SET lease_until = now() + %(lease)s
+FROM mine
+WHERE d.workspace_id = mine.workspace_id AND d.channel_id = mine.channel_id
+RETURNING d.workspace_id, d.channel_id, d.token;
 
 -- name: give_back
 -- A wake that came meanwhile is kept, as it left its time in due_at.
 UPDATE drive
-SET owner = NULL, lease_until = NULL, due_at = least(due_at, %(due_at)s)
+SET owner = NULL, lease_until = NULL, due_at = least(due_at, now() + %(due_in)s::interval)
 WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
   AND owner = %(owner)s AND token = %(token)s;
 
@@ -63,6 +75,10 @@ WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = %(channel_id)s
 
 -- name: run_statuses
 SELECT id, status FROM run WHERE workspace_id = %(workspace_id)s AND id = ANY(%(runs)s);
+
+-- name: contacts_closed
+SELECT id, opted_out_at IS NOT NULL AS closed FROM contact
+WHERE workspace_id = %(workspace_id)s AND id = ANY(%(contacts)s);
 
 -- name: claim
 -- Everything needed to render and send, and the attempts on record, in one statement. The order
@@ -104,21 +120,32 @@ FROM claimed d
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = d.contact_id
 ORDER BY d.lane DESC, d.id;
 
--- name: next_pending
--- When the next delivery of these runs is due; NULL if none waits.
-SELECT min(due_at) FROM unnest(%(runs)s::bigint[]) AS runs (run_id)
-CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS lanes (lane)
-CROSS JOIN LATERAL (
-    SELECT d.due_at FROM delivery d
-    WHERE d.workspace_id = %(workspace_id)s AND d.run_id = runs.run_id
-      AND d.lane = lanes.lane AND d.status = 'pending'
-    ORDER BY d.workspace_id, d.run_id, d.lane, d.due_at, d.id
-    LIMIT 1
-) earliest;
+-- name: outlook
+-- In how many seconds the next delivery of these runs is due (NULL: none waits), by the clock that
+-- claims go by; and whether the channel has claims that none of its present drivers made.
+SELECT (
+    SELECT extract(epoch FROM min(earliest.due_at) - now())::float
+    FROM unnest(%(runs)s::bigint[]) AS runs (run_id)
+    CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS lanes (lane)
+    CROSS JOIN LATERAL (
+        SELECT d.due_at FROM delivery d
+        WHERE d.workspace_id = %(workspace_id)s AND d.run_id = runs.run_id
+          AND d.lane = lanes.lane AND d.status = 'pending'
+        ORDER BY d.workspace_id, d.run_id, d.lane, d.due_at, d.id
+        LIMIT 1
+    ) earliest
+) AS seconds, EXISTS (
+    SELECT FROM delivery d
+    JOIN attempt a ON a.workspace_id = d.workspace_id AND a.delivery_id = d.id
+        AND a.number = d.claims
+    WHERE d.workspace_id = %(workspace_id)s AND d.channel_id = %(channel_id)s
+      AND d.status = 'sending' AND a.status = 'claimed'
+) AS orphans;
 
 -- name: release
 -- Claims that provably never left go back. What happened to their contact or run meanwhile is
--- looked up here, so that a cancelled run is not left with waiting deliveries.
+-- looked up here, so that a cancelled run is not left with waiting deliveries. Runs are locked after
+-- the deliveries, as the counters do it, and so that a cancel under way is seen or sees this.
 WITH given AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(numbers)s::smallint[]) AS g (delivery_id, number)
 ), locked AS (
@@ -126,6 +153,10 @@ WITH given AS (
     JOIN given g ON g.delivery_id = d.id AND g.number = d.claims
     WHERE d.workspace_id = %(workspace_id)s AND d.status = 'sending'
     ORDER BY d.id FOR UPDATE OF d
+), runs AS (
+    SELECT r.id, r.status FROM run r
+    WHERE r.workspace_id = %(workspace_id)s AND r.id = ANY (ARRAY(SELECT run_id FROM locked))
+    ORDER BY r.id FOR UPDATE
 ), tries AS (
     DELETE FROM attempt a USING given g, locked l
     WHERE a.workspace_id = %(workspace_id)s AND a.delivery_id = g.delivery_id
@@ -145,86 +176,104 @@ SET status = CASE
         WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
         ELSE d.reason END
 FROM locked l
-JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = l.run_id
+JOIN runs r ON r.id = l.run_id
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = l.contact_id
 WHERE d.workspace_id = %(workspace_id)s AND d.id = l.id;
 
 -- name: record
--- The outcomes of a batch: attempts, parts, deliveries (and by their triggers the runs), usage.
--- A callback may have come first: what it said is not taken back, a later claim is not touched.
+-- The outcomes of a batch: attempts, parts, deliveries (and by their triggers the runs), usage,
+-- the names that the provider has for contacts. Repeated, it changes nothing. A callback may have
+-- come first: what it said is not taken back. A later claim is not touched.
 WITH outcome AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(parts)s::smallint[], %(numbers)s::smallint[],
         %(results)s::text[], %(statuses)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
         %(classes)s::text[], %(details)s::text[], %(due)s::timestamptz[], %(counted)s::boolean[],
-        %(last_part)s::boolean[])
+        %(last_part)s::boolean[], %(left)s::boolean[])
         AS o (delivery_id, part, number, result, status, provider_id, code, class, detail, due_at,
-              counted, last_part)
+              counted, last_part, has_left)
 ), locked AS (
-    SELECT d.id, d.run_id, d.status, d.claims FROM delivery d
-    JOIN outcome o ON o.delivery_id = d.id
-    WHERE d.workspace_id = %(workspace_id)s
-    ORDER BY d.id FOR UPDATE OF d
+    SELECT d.id, d.run_id, d.status, d.claims, a.part, a.number, a.status AS attempt_status
+    FROM outcome o
+    JOIN delivery d ON d.workspace_id = %(workspace_id)s AND d.id = o.delivery_id
+    JOIN attempt a ON a.workspace_id = %(workspace_id)s AND a.delivery_id = o.delivery_id
+        AND a.part = o.part AND a.number = o.number
+    ORDER BY d.id, a.number FOR UPDATE OF d, a
+), news AS (
+    -- An attempt ends once; "unknown" is no end for one that learns better.
+    SELECT o.*, l.run_id, l.status AS was, l.claims = o.number AS is_latest,
+           l.attempt_status = 'claimed' AS is_first
+    FROM outcome o
+    JOIN locked l ON l.id = o.delivery_id AND l.part = o.part AND l.number = o.number
+    WHERE l.attempt_status = 'claimed' OR (l.attempt_status = 'unknown' AND o.result <> 'unknown')
+), runs AS (
+    -- After the deliveries, as the counters do it, and so that a cancel under way is seen.
+    SELECT r.id, r.status FROM run r
+    WHERE r.workspace_id = %(workspace_id)s AND r.id = ANY (ARRAY(SELECT run_id FROM news))
+    ORDER BY r.id FOR UPDATE
 ), tries AS (
     UPDATE attempt a
-    SET status = o.result, ended_at = now(), provider_id = o.provider_id, error_code = o.code,
-        error_class = o.class, error_detail = o.detail
-    FROM outcome o
-    WHERE a.workspace_id = %(workspace_id)s AND a.delivery_id = o.delivery_id
-      AND a.part = o.part AND a.number = o.number
+    SET status = n.result, ended_at = now(), provider_id = n.provider_id, error_code = n.code,
+        error_class = n.class, error_detail = n.detail
+    FROM news n
+    WHERE a.workspace_id = %(workspace_id)s AND a.delivery_id = n.delivery_id
+      AND a.part = n.part AND a.number = n.number
 ), parts AS (
     UPDATE part p
-    SET provider_id = coalesce(o.provider_id, p.provider_id),
+    SET provider_id = coalesce(n.provider_id, p.provider_id),
         status = CASE WHEN p.status IN ('sending', 'unknown')
-            THEN CASE WHEN o.result = 'accepted' THEN 'sent' ELSE o.status END
+            THEN CASE WHEN n.result = 'accepted' THEN 'sent' ELSE n.status END
             ELSE p.status END
-    FROM outcome o
-    WHERE p.workspace_id = %(workspace_id)s AND p.delivery_id = o.delivery_id
-      AND p.position = o.part
+    FROM news n
+    WHERE n.is_latest AND p.workspace_id = %(workspace_id)s AND p.delivery_id = n.delivery_id
+      AND p.position = n.part
 ), used AS (
     INSERT INTO usage (workspace_id, channel_id, minute, requests)
-    SELECT %(workspace_id)s, %(channel_id)s, date_trunc('minute', now()), count(*) FROM outcome
+    SELECT %(workspace_id)s, %(channel_id)s, date_trunc('minute', now()), count(*) FROM news
+    WHERE is_first AND has_left
     HAVING count(*) > 0
     ON CONFLICT (workspace_id, channel_id, minute)
     DO UPDATE SET requests = usage.requests + excluded.requests
+), known AS (
+    -- Contacts that somebody else is changing right now are left for the next message.
+    SELECT c.id, a.wa_id FROM unnest(%(contacts)s::bigint[], %(wa_ids)s::text[])
+        AS a (contact_id, wa_id)
+    JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = a.contact_id
+    WHERE a.wa_id IS NOT NULL AND c.wa_id IS DISTINCT FROM a.wa_id
+    FOR NO KEY UPDATE OF c SKIP LOCKED
+), called AS (
+    UPDATE contact c SET wa_id = known.wa_id FROM known
+    WHERE c.workspace_id = %(workspace_id)s AND c.id = known.id
 )
 UPDATE delivery d
 SET status = change.status,
-    attempts = d.attempts + o.counted::integer,
-    lane = CASE WHEN change.status = 'pending' AND o.result <> 'accepted' THEN 1 ELSE d.lane END,
-    due_at = CASE WHEN change.status = 'pending' THEN coalesce(o.due_at, now()) ELSE d.due_at END,
-    next_part = CASE WHEN o.result = 'accepted' AND NOT o.last_part THEN o.part + 1
+    reason = CASE WHEN change.status = 'cancelled' THEN 'campaign_cancelled' ELSE d.reason END,
+    attempts = d.attempts + (n.is_first AND n.counted)::integer,
+    lane = CASE WHEN change.decided AND change.status = 'pending' AND n.result <> 'accepted' THEN 1
+        ELSE d.lane END,
+    due_at = CASE WHEN change.decided AND change.status = 'pending' THEN coalesce(n.due_at, now())
+        ELSE d.due_at END,
+    next_part = CASE WHEN n.result = 'accepted' AND NOT n.last_part THEN n.part + 1
         ELSE d.next_part END,
-    error_code = CASE WHEN o.result = 'accepted' THEN NULL ELSE o.code END,
-    error_class = CASE WHEN o.result = 'accepted' THEN NULL ELSE o.class END,
-    error_detail = CASE WHEN o.result = 'accepted' THEN NULL ELSE o.detail END,
-    sent_at = CASE WHEN o.result = 'accepted' AND o.last_part THEN coalesce(d.sent_at, now())
+    error_code = CASE WHEN change.decided THEN n.code ELSE d.error_code END,
+    error_class = CASE WHEN change.decided THEN n.class ELSE d.error_class END,
+    error_detail = CASE WHEN change.decided THEN n.detail ELSE d.error_detail END,
+    sent_at = CASE WHEN n.result = 'accepted' AND n.last_part THEN coalesce(d.sent_at, now())
         ELSE d.sent_at END,
-    failed_at = CASE WHEN change.status = 'failed' THEN now() ELSE d.failed_at END
-FROM outcome o
-JOIN locked l ON l.id = o.delivery_id AND l.claims = o.number
-JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = l.run_id
+    failed_at = CASE WHEN change.decided AND change.status = 'failed' THEN now()
+        ELSE d.failed_at END
+FROM news n
+JOIN runs r ON r.id = n.run_id
 CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN l.status = 'sending' AND o.status = 'pending' AND r.status = 'cancelled'
-            THEN 'cancelled'
-        WHEN l.status = 'sending' THEN o.status
-        WHEN l.status = 'unknown' AND o.result <> 'unknown' AND o.status <> 'pending'
-            THEN o.status
-        ELSE l.status END AS status
+    SELECT n.was = 'sending'
+        OR (n.was = 'unknown' AND n.result <> 'unknown' AND n.status <> 'pending') AS decided
+) mine
+CROSS JOIN LATERAL (
+    SELECT mine.decided, CASE
+        WHEN NOT mine.decided THEN n.was
+        WHEN n.status = 'pending' AND r.status = 'cancelled' THEN 'cancelled'
+        ELSE n.status END AS status
 ) change
-WHERE d.workspace_id = %(workspace_id)s AND d.id = l.id;
-
--- name: note_wa_ids
--- Contacts that somebody else is changing right now are left for the next message.
-WITH answer AS (
-    SELECT * FROM unnest(%(contacts)s::bigint[], %(wa_ids)s::text[]) AS a (contact_id, wa_id)
-), free AS (
-    SELECT c.id, a.wa_id FROM contact c JOIN answer a ON a.contact_id = c.id
-    WHERE c.workspace_id = %(workspace_id)s AND c.wa_id IS DISTINCT FROM a.wa_id
-    FOR NO KEY UPDATE OF c SKIP LOCKED
-)
-UPDATE contact c SET wa_id = free.wa_id FROM free
-WHERE c.workspace_id = %(workspace_id)s AND c.id = free.id;
+WHERE n.is_latest AND d.workspace_id = %(workspace_id)s AND d.id = n.delivery_id;
 
 -- name: left_behind
 -- What an earlier driver of this channel has claimed and not settled.
@@ -235,10 +284,17 @@ WHERE d.workspace_id = %(workspace_id)s AND d.channel_id = %(channel_id)s
   AND d.status = 'sending' AND a.status = 'claimed' AND a.lease <> %(lease)s
 ORDER BY a.delivery_id;
 
--- name: recent_usage
-SELECT coalesce(sum(requests), 0)::bigint FROM usage
-WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
-  AND minute > now() - interval '2 minutes';
+-- name: has_sent_since
+-- Whether a request of the channel may have left in so much time: usage is noted by the minute, and
+-- what is under way is not noted yet.
+SELECT EXISTS (
+    SELECT FROM usage
+    WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
+      AND minute > now() - %(age)s::interval - interval '1 minute'
+) OR EXISTS (
+    SELECT FROM delivery
+    WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s AND status = 'sending'
+);
 
 -- name: finish_runs
 -- The one statement that completes a run: all of its audience is written down and settled.
@@ -264,9 +320,12 @@ WHERE c.workspace_id = %(workspace_id)s AND c.id = done.campaign_id
 RETURNING c.id AS campaign_id;
 
 -- name: unfinished
--- For the sweeper: runs that ought to move and have not for a while.
-SELECT r.workspace_id, r.id AS run_id, r.materialised_at FROM run r
-WHERE r.status IN ('preparing', 'running') AND r.changed_at < now() - %(idle)s
+-- For the sweeper: runs that ought to move and have not for a while. That something is being sent
+-- or, after a cancel, still waits, is no state that a run may rest in.
+SELECT r.workspace_id, r.id AS run_id, r.campaign_id, r.status, r.materialised_at FROM run r
+WHERE r.changed_at < now() - %(idle)s
+  AND (r.status IN ('preparing', 'running') OR r.sending > 0
+       OR (r.status = 'cancelled' AND r.pending > 0))
 ORDER BY r.workspace_id, r.id;
 
 -- name: pause_run
@@ -281,3 +340,9 @@ WITH campaign AS (
 UPDATE run SET status = 'paused', changed_at = clock_timestamp() FROM campaign
 WHERE run.workspace_id = %(workspace_id)s AND run.id = %(run_id)s
 RETURNING run.id;
+
+-- name: hold_channel
+-- A pause by a person, or until one has mended something, is not shortened to a moment's.
+UPDATE channel SET paused_until = %(until)s, paused_reason = %(reason)s, updated_at = now()
+WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s
+  AND (paused_reason IS NULL OR paused_until < %(until)s);

@@ -24,7 +24,7 @@ class Sender:
         self._timeout = timeout
 
     async def send(self, ready: Ready, write_before: float) -> Result | None:
-        """Send one message; None if its grant died before it could be written."""
+        """Send one message; None if its grant died before it could be written. Never raises."""
         try:
             outcome = await ready.channel.adapter.send(
                 self._transport,
@@ -33,41 +33,53 @@ class Sender:
                 write_before=write_before,
                 timeout=self._timeout,
             )
+            if isinstance(outcome, Refused) and outcome.fault.code == GRANT_EXPIRED:
+                return None
+            return _result(ready, outcome)
         except Exception as error:
             # Whatever went wrong here, the request may be out: never send it again by ourselves.
             log.exception("send failed", reference=ready.message.reference)
-            outcome = Unsure(
-                ProviderFault("internal", ErrorClass.NETWORK_UNSURE, type(error).__name__)
-            )
-        if isinstance(outcome, Refused) and outcome.fault.code == GRANT_EXPIRED:
-            return None
-        return self._result(ready, outcome)
+            return unsure(ready, "internal", type(error).__name__)
 
-    def _result(self, ready: Ready, outcome: Outcome) -> Result:
-        if isinstance(outcome, Accepted):
-            return Result(
-                reference=ready.claim.reference,
-                contact_id=ready.claim.contact_id,
-                run_id=ready.claim.run_id,
-                result="accepted",
-                status=DeliveryState.SENT,
-                provider_id=outcome.provider_id,
-                wa_id=outcome.wa_id,
-            )
-        fault = outcome.fault
-        decision = retry.decide(
-            fault.error_class,
-            attempts=ready.claim.attempts + 1,
-            now=clock.now(),
-            jitter=random.random(),  # noqa: S311 - jitter is no secret
-            retry_after=fault.retry_after,
-        )
+
+def unsure(ready: Ready, code: str, detail: str) -> Result:
+    """The result of a request that may be out, and of which we know nothing."""
+    return Result(
+        reference=ready.claim.reference,
+        contact_id=ready.claim.contact_id,
+        run_id=ready.claim.run_id,
+        result="unknown",
+        status=DeliveryState.UNKNOWN,
+        fault=ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail),
+    )
+
+
+def _result(ready: Ready, outcome: Outcome) -> Result:
+    if isinstance(outcome, Accepted):
         return Result(
             reference=ready.claim.reference,
             contact_id=ready.claim.contact_id,
             run_id=ready.claim.run_id,
-            result="unknown" if isinstance(outcome, Unsure) else "refused",
-            status=decision.status,
-            fault=fault,
-            decision=decision,
+            result="accepted",
+            status=DeliveryState.SENT,
+            provider_id=outcome.provider_id,
+            wa_id=outcome.wa_id,
         )
+    fault = outcome.fault
+    decision = retry.decide(
+        fault.error_class,
+        attempts=ready.claim.attempts + 1,
+        now=clock.now(),
+        jitter=random.random(),  # noqa: S311 - jitter is no secret
+        retry_after=fault.retry_after,
+    )
+    return Result(
+        reference=ready.claim.reference,
+        contact_id=ready.claim.contact_id,
+        run_id=ready.claim.run_id,
+        result="unknown" if isinstance(outcome, Unsure) else "refused",
+        status=decision.status,
+        fault=fault,
+        decision=decision,
+        left=fault.error_class is not ErrorClass.NETWORK_NOT_SENT,
+    )

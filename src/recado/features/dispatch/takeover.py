@@ -1,13 +1,12 @@
 """Settling what an earlier driver of a channel left claimed when it died or lost its lease."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ChannelId, DeliveryId, Reference, WorkspaceId
 from recado.domain.retry import ErrorClass
 from recado.features.dispatch.leases import SQL
-from recado.features.dispatch.limiter import Taken
 from recado.features.dispatch.records import Result
 from recado.platform.postgres import Database
 from recado.providers.base import ProviderFault
@@ -38,18 +37,20 @@ async def left_behind(
 
 
 def judge(
-    attempts: Collection[LeftBehind], taken: Taken
+    attempts: Collection[LeftBehind], revoked: Mapping[str, Collection[str]]
 ) -> tuple[list[Reference], list[Reference]]:
     """Which of them never left, and which may have.
 
-    Its lease was revoked before we look, so none of them can leave any more. If Redis has seen
-    every reservation under that lease, an attempt that is not among those in flight never left.
-    If Redis has forgotten, or the lease is older than the one revoked, nobody can tell.
+    Args:
+        attempts: Claimed under leases that nobody can reserve under any more.
+        revoked: Leases under which Redis has seen every reservation → what was in flight when they
+            were revoked. Of any other lease nobody can tell.
     """
     never_left: list[Reference] = []
     may_have_left: list[Reference] = []
     for attempt in attempts:
-        certain = attempt.lease == taken.previous and str(attempt.reference) not in taken.in_flight
+        in_flight = revoked.get(attempt.lease)
+        certain = in_flight is not None and str(attempt.reference) not in in_flight
         (never_left if certain else may_have_left).append(attempt.reference)
     return never_left, may_have_left
 

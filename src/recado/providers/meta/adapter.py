@@ -38,13 +38,14 @@ class MetaConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    phone_number_id: str = Field(pattern=r"^\d{5,30}$")
-    waba_id: str = Field(pattern=r"^\d{5,30}$")
-    access_token: str = Field(min_length=1, max_length=2000)
+    phone_number_id: str = Field(pattern=r"^[0-9]{5,30}$")
+    waba_id: str = Field(pattern=r"^[0-9]{5,30}$")
+    # It stands in a header: with anything else in it, no request could ever be written.
+    access_token: str = Field(max_length=2000, pattern=r"^[!-~]+$")
     app_secret: str = Field(min_length=1, max_length=200)
     verify_token: str = Field(min_length=1, max_length=200)
     base_url: str = "https://graph.facebook.com"
-    api_version: str = Field("v25.0", pattern=r"^v\d{1,3}\.\d$")
+    api_version: str = Field("v25.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
 
     @field_validator("base_url")
     @classmethod

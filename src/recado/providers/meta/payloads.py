@@ -8,7 +8,9 @@ import msgspec
 from recado.domain.retry import ErrorClass
 from recado.providers.base import Accepted, HttpAnswer, Message, Outcome, ProviderFault, Refused
 from recado.providers.base import Unsure as UnsureOutcome
+from recado.providers.plain import LONGEST_ID, plain
 
+_FINE = range(200, 300)
 HTTP_TOO_MANY = 429
 HTTP_SERVER_ERROR = 500
 
@@ -47,7 +49,8 @@ _CODES: Mapping[ErrorClass, tuple[int, ...]] = {
 }
 _CLASS_OF = {code: error_class for error_class, codes in _CODES.items() for code in codes}
 # Meta: an object that does not exist or that the token may not see.
-_NO_SUCH_OBJECT = 33
+_INVALID, _NO_SUCH_OBJECT = 100, 33
+_NO_CODE = -1
 _UNSURE = frozenset({ErrorClass.TRANSIENT_UNSURE, ErrorClass.NETWORK_UNSURE})
 
 
@@ -66,23 +69,25 @@ def request_body(message: Message) -> bytes:
 
 
 def outcome(answer: HttpAnswer) -> Outcome:
-    """What an answer to a send says. An ``error`` counts whatever the status says."""
-    document = _document(answer.body)
-    if document is not None and "error" in document:
-        found = fault(document["error"], answer)
+    """What an answer to a send says. An ``error`` of Meta's counts whatever the status says."""
+    document = _document(answer.body) or {}
+    error = document.get("error")
+    if _is_metas(error):
+        found = fault(error, answer)
         return UnsureOutcome(found) if found.error_class in _UNSURE else Refused(found)
-    if document is not None and answer.status < 300:  # noqa: PLR2004 - 2xx
-        messages, contacts = document.get("messages"), document.get("contacts")
-        identifier = _first(messages).get("id")
-        if isinstance(identifier, str) and identifier:
-            wa_id = _first(contacts).get("wa_id")
-            return Accepted(identifier, wa_id if isinstance(wa_id, str) else None)
+    identifier = _first(document.get("messages")).get("id")
+    if not error and answer.status in _FINE and isinstance(identifier, str) and identifier:
+        wa_id = _first(document.get("contacts")).get("wa_id")
+        known = plain(wa_id, LONGEST_ID) if isinstance(wa_id, str) and wa_id else None
+        return Accepted(plain(identifier, LONGEST_ID), known)
     if answer.status == HTTP_TOO_MANY:
         return Refused(
             ProviderFault(
                 "http_429", ErrorClass.THROTTLE_CHANNEL, "HTTP 429", retry_after(answer.headers)
             )
         )
+    if error and answer.status < HTTP_SERVER_ERROR:
+        return Refused(fault(error, answer))
     return UnsureOutcome(
         ProviderFault(
             f"http_{answer.status}",
@@ -95,27 +100,41 @@ def outcome(answer: HttpAnswer) -> Outcome:
 def fault(error: object, answer: HttpAnswer | None = None) -> ProviderFault:
     """A fault from an ``error`` object, of an answer or of a callback."""
     if not isinstance(error, Mapping):
-        return ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, str(error)[:500])
-    try:
-        code = int(error.get("code", -1))
-    except (TypeError, ValueError):
-        code = -1
+        return ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, plain(error))
+    code = _number(error.get("code"))
     error_class = _CLASS_OF.get(code, ErrorClass.UNKNOWN_CODE)
-    if code == 100 and error.get("error_subcode") == _NO_SUCH_OBJECT:  # noqa: PLR2004
+    if code == _INVALID and _number(error.get("error_subcode")) == _NO_SUCH_OBJECT:
         error_class = ErrorClass.ACCOUNT
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, Mapping) else data
-    text = str(details or error.get("message") or error.get("title") or "")
+    text = plain(details or error.get("message") or error.get("title") or "")
     return ProviderFault(
-        str(code), error_class, text[:500], retry_after(answer.headers) if answer else None
+        plain(code), error_class, text, retry_after(answer.headers) if answer else None
     )
+
+
+def _is_metas(error: object) -> bool:
+    """Whether it is Meta that speaks: servers on the way put words of their own under ``error``."""
+    return isinstance(error, Mapping) and _number(error.get("code")) != _NO_CODE
+
+
+def _number(value: object) -> int:
+    """A code, which Meta has been seen to write as a string too."""
+    if isinstance(value, str) and len(value) < 20:  # noqa: PLR2004 - digits of a code, and to spare
+        try:
+            return int(value)
+        except ValueError:
+            return _NO_CODE
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else _NO_CODE
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from Retry-After or from Meta's usage header (minutes)."""
     value = headers.get("retry-after", "")
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
     usage = _document(headers.get("x-business-use-case-usage", "").encode())
     minutes = [
         float(entry["estimated_time_to_regain_access"])
@@ -131,7 +150,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _document(body: bytes) -> dict[str, Any] | None:
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -10,6 +10,7 @@ import msgspec
 
 from recado.providers.base import CallbackEvent, OtherEvent, StatusEvent
 from recado.providers.meta import payloads
+from recado.providers.plain import LONGEST_ID, plain
 
 MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
 _SIGNATURE = "x-hub-signature-256"
@@ -79,8 +80,8 @@ def _status(number: str, status: Mapping[str, Any]) -> StatusEvent:
     reference = status.get("biz_opaque_callback_data")
     return StatusEvent(
         external_id=number,
-        provider_id=str(status.get("id", "")),
-        status=str(status.get("status", "")),
+        provider_id=plain(status.get("id") or "", LONGEST_ID),
+        status=plain(status.get("status") or ""),
         at=_time(status.get("timestamp")),
         reference=reference if isinstance(reference, str) else None,
         recipient=str(status["recipient_id"]) if status.get("recipient_id") else None,
@@ -116,7 +117,10 @@ def _number(change: Mapping[str, Any]) -> str:
 
 
 def _decode(body: bytes) -> dict[str, Any]:
-    document = msgspec.json.decode(body)  # its DecodeError is a ValueError
+    try:
+        document = msgspec.json.decode(body)  # its DecodeError is a ValueError
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(document, dict):
         raise ValueError("a callback is a JSON object")  # noqa: TRY004 - all faults are ValueErrors
     return document

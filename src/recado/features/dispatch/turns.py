@@ -1,0 +1,61 @@
+"""Claims that are rendered and wait, in a driver's memory, for their turn to leave."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from recado.domain.pacing import Pacing
+from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
+from recado.features.dispatch.records import Result
+
+
+class Turns:
+    """A short queue. What is taken out belongs to the taker, who sends it or puts it back."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Ready] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, ready: Ready) -> None:
+        """Behind all others."""
+        self._waiting.append(ready)
+
+    def put_back(self, some: Iterable[Ready]) -> None:
+        """Before all others, in this order."""
+        self._waiting.extendleft(reversed(list(some)))
+
+    def next_of_one_pace(self, most: int) -> tuple[Pacing, list[Ready]]:
+        """Take the first few that share a pace; there must be one."""
+        pace = self._waiting[0].plan.pacing
+        some: list[Ready] = []
+        while self._waiting and len(some) < most and self._waiting[0].plan.pacing == pace:
+            some.append(self._waiting.popleft())
+        return pace, some
+
+    def take_all(self) -> list[Ready]:
+        """Take everything out."""
+        everything = list(self._waiting)
+        self._waiting.clear()
+        return everything
+
+    def refit(self, plan: ChannelPlan) -> tuple[list[Ready], list[Result]]:
+        """Fit what waits to a new plan.
+
+        Returns:
+            Claims of runs that may not send any more, and those that cannot be sent as they are
+            now. Both are out of the queue.
+        """
+        shut: list[Ready] = []
+        failed: list[Result] = []
+        for ready in self.take_all():
+            run = plan.runs.get(ready.claim.run_id)
+            if run is None or not run.sending:
+                shut.append(ready)
+                continue
+            again = prepare(ready.claim, run, plan.channel)
+            if isinstance(again, Result):
+                failed.append(again)
+            else:
+                self.add(again)
+        return shut, failed

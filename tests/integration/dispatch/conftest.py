@@ -1,0 +1,67 @@
+"""Channels on the running simulator."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from psycopg.types.json import Jsonb
+from tests import factories
+from tests.integration.dispatch.driving import Number, Simulator
+from tests.support.processes import Installation
+
+from recado.domain.ids import ChannelId, WorkspaceId
+from recado.platform.runtime import Runtime
+from recado.providers.transport import AiohttpTransport
+
+CALM = {"latency_ms": 0, "read_ms": 200, "sent_ms": 50, "delivered_ms": 100, "jitter": 0.2}
+
+
+@pytest.fixture
+async def simulator(installation: Installation) -> AsyncIterator[Simulator]:
+    """The simulator, without any faults at the beginning and at the end."""
+    async with aiohttp.ClientSession() as session:
+        opened = Simulator(installation.simulator_url, session)
+        await opened.settings(**CALM)
+        await opened.faults()
+        yield opened
+        await opened.faults()
+        await opened.settings(**CALM)
+
+
+@pytest.fixture
+async def number(
+    simulator: Simulator, runtime: Runtime, transport: AiohttpTransport, workspace: WorkspaceId
+) -> Number:
+    """A channel that no worker process drives, as nobody has woken it."""
+    return await _number(runtime, transport, workspace)
+
+
+@pytest.fixture
+def new_number(
+    simulator: Simulator, runtime: Runtime, transport: AiohttpTransport, workspace: WorkspaceId
+) -> Callable[..., Awaitable[Number]]:
+    """Makes further channels."""
+
+    async def make(**pacing: Any) -> Number:
+        return await _number(runtime, transport, workspace, **pacing)
+
+    return make
+
+
+async def _number(
+    runtime: Runtime, transport: AiohttpTransport, workspace: WorkspaceId, **pacing: Any
+) -> Number:
+    channel = await factories.simulator_channel(
+        runtime, transport, workspace, name=f"canal {factories.phone()}"
+    )
+    if pacing:
+        async with runtime.db.workspace(workspace) as tx:
+            await tx.run(
+                "UPDATE channel SET pacing = pacing || %(pacing)s WHERE id = %(id)s",
+                pacing=Jsonb(pacing),
+                id=channel.id,
+            )
+    return Number(
+        runtime, transport, workspace, ChannelId(channel.id), str(channel.config["phone_number_id"])
+    )
