@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from recado.cli import following, installation
+from recado.cli.language import language
 from recado.domain.errors import InvalidInput
 from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.audiences import lists
@@ -145,7 +146,10 @@ def _move(
         campaign_id = CampaignId(campaign)
         async with runtime.db.workspace(workspace_id) as tx:
             moved = await step(tx, runtime, campaign_id, clock.now())
-        console.print(f"Campaign {campaign_id}: {moved.status}", highlight=False)
+        sentence = language().gettext(
+            "Campaign {id}: {state}", id=campaign_id, state=following.shown(moved.status)
+        )
+        console.print(sentence, highlight=False)
         if wait:
             await following.follow(runtime, workspace_id, campaign_id, console=console)
 

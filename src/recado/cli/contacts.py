@@ -39,7 +39,6 @@ def import_contacts(
             raise typer.BadParameter(f"'{pair}' is not column=field", param_hint="--map")
         pairs[column.strip()] = field.strip()
     console = Console()
-    translate = language().gettext
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
         done = await following.import_file(
@@ -54,12 +53,14 @@ def import_contacts(
         async with runtime.db.workspace(workspace_id) as tx:
             rows = await imports.errors(tx, ImportId(done.id), after=0, limit=ERRORS_SHOWN + 1)
         for row in rows[:ERRORS_SHOWN]:
-            sentence = RecadoError(row["sentence"], **row["params"]).message(translate)
-            console.print(
-                f"  line {row['line']}, {row['column']}: {sentence}", highlight=False, markup=False
+            sentence = RecadoError(row["sentence"], **row["params"]).message(language().gettext)
+            place = language().gettext(
+                "line {line}, {column}", line=row["line"], column=row["column"]
             )
+            console.print(f"  {place}: {sentence}", highlight=False, markup=False, soft_wrap=True)
         if len(rows) > ERRORS_SHOWN:
-            console.print(f"  … all of them: GET /api/v1/imports/{done.id}/errors.csv")
+            path = f"/api/v1/imports/{done.id}/errors.csv"
+            console.print("  " + language().gettext("All of them: GET {path}", path=path))
         if done.status == "failed":
             raise InvalidInput(done.error_sentence, **done.error_params)
 

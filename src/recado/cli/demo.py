@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from recado.cli import following, installation
+from recado.cli.language import language
 from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.channels import service as channels
@@ -106,7 +107,7 @@ async def run(console: Console, tick: Callable[[], None]) -> CampaignId:
     running_id = json.loads((installation.home() / "demo.json").read_text())["workspace_id"]
     workspace_id = WorkspaceId(running_id)
     async with installation.runtime_here() as runtime:
-        console.print(f"Importing [bold]{example.name}[/] …")
+        console.print(language().gettext("Importing {file} …", file=example.name))
         order = following.Order(
             text=TEXT, channel=CHANNEL, name="Demonstração: assembleia", preset=None
         )

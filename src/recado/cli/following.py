@@ -8,6 +8,7 @@ import anyio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from recado.cli.language import language
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, ImportId, ListId, WorkspaceId
 from recado.features.campaigns import progress as campaign_progress
@@ -19,6 +20,7 @@ from recado.features.channels.models import Channel
 from recado.features.contacts.importing import service as imports
 from recado.features.contacts.importing.models import ContactImport
 from recado.platform import clock, settings
+from recado.platform.i18n import mark
 from recado.platform.runtime import Runtime
 
 ENDED = frozenset({"completed", "cancelled", "failed"})
@@ -83,12 +85,12 @@ async def _follow_import(
     tick: Callable[[], None],
 ) -> ContactImport:
     with _bar(console) as bar:
-        task = bar.add_task("contacts", total=100)
+        task = bar.add_task("", total=100)
         while True:
             tick()
             async with runtime.db.workspace(workspace_id) as tx:
                 found = await imports.get(tx, import_id)
-            detail = f"{found.total:,} lines" if found.total else found.status
+            detail = language().gettext("{n} lines read", n=language().number(found.total))
             bar.update(task, completed=round(imports.progress(found) * 100), description=detail)
             if found.status in {"completed", "failed"}:
                 return found
@@ -147,12 +149,12 @@ async def follow(
 ) -> CampaignProgress:
     """Show a campaign's progress until it has ended, and what became of it."""
     with _bar(console) as bar:
-        task = bar.add_task("campaign", total=None)
+        task = bar.add_task("", total=None)
         while True:
             tick()
             state = await campaign_progress.of(runtime, workspace_id, campaign_id, clock.now())
             settled = state.total - state.pending - state.sending
-            words = f"{state.status}  {state.per_minute:.0f}/min" + (
+            words = f"{shown(state.status)}  {state.per_minute:.0f}/min" + (
                 f"  ({state.paused_reason})" if state.paused_reason else ""
             )
             bar.update(task, total=state.total or None, completed=settled, description=words)
@@ -165,23 +167,63 @@ async def follow(
 
 def report_import(done: ContactImport, console: Console) -> None:
     """Say what an import did."""
-    console.print(
-        f"Import {done.id}: {done.status}; {done.total:,} lines, {done.created:,} created, "
-        f"{done.updated:,} updated, {done.skipped:,} unchanged, {done.rejected:,} rejected",
-        highlight=False,
+    words = language()
+    sentence = words.gettext(
+        "Import {id}: {lines} lines, {created} created, {updated} updated, {skipped} unchanged, "
+        "{rejected} rejected",
+        id=done.id,
+        lines=words.number(done.total),
+        created=words.number(done.created),
+        updated=words.number(done.updated),
+        skipped=words.number(done.skipped),
+        rejected=words.number(done.rejected),
     )
+    console.print(sentence, highlight=False, soft_wrap=True)
+
+
+# States as a person reads them, in the order in which they are told.
+_COUNTED = (
+    ("total", mark("total")),
+    ("sent", mark("sent")),
+    ("delivered", mark("delivered")),
+    ("read", mark("read")),
+    ("failed", mark("failed")),
+    ("unknown", mark("unknown")),
+    ("suppressed", mark("suppressed")),
+    ("cancelled", mark("cancelled")),
+    ("expired", mark("expired")),
+    ("sending", mark("being sent")),
+    ("pending", mark("waiting")),
+)
+_STATES = {
+    "draft": mark("draft"),
+    "scheduled": mark("scheduled"),
+    "preparing": mark("preparing"),
+    "running": mark("running"),
+    "paused": mark("paused"),
+    "completed": mark("completed"),
+    "cancelled": mark("cancelled"),
+    "failed": mark("failed"),
+}
 
 
 def report_campaign(state: CampaignProgress, console: Console) -> None:
     """Say what became of a campaign."""
-    console.print(
-        f"Campaign {state.campaign_id}: {state.status}; total {state.total:,}, "
-        f"sent {state.sent:,}, delivered {state.delivered:,}, read {state.read:,}, "
-        f"failed {state.failed:,}, unknown {state.unknown:,}, suppressed {state.suppressed:,}, "
-        f"cancelled {state.cancelled:,}, expired {state.expired:,}, "
-        f"waiting {state.pending + state.sending:,}",
-        highlight=False,
+    words = language()
+    counts = ", ".join(
+        f"{words.gettext(label)} {words.number(getattr(state, name))}"
+        for name, label in _COUNTED
+        if getattr(state, name) or name in {"total", "sent", "delivered", "read", "failed"}
     )
+    sentence = words.gettext(
+        "Campaign {id}: {state}", id=state.campaign_id, state=shown(state.status)
+    )
+    console.print(f"{sentence}; {counts}", highlight=False, soft_wrap=True)
+
+
+def shown(state: str) -> str:
+    """A campaign's state in the terminal's language."""
+    return language().gettext(_STATES.get(state, state))
 
 
 def _channel(known: list[Channel], name: str | None) -> ChannelId:

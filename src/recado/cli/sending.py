@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from recado.cli import following, installation
+from recado.cli.language import language
 from recado.domain import pacing, rendering
 from recado.domain.errors import InvalidInput
 from recado.domain.ids import WorkspaceId
@@ -42,7 +43,7 @@ def send(
         campaign_id = await following.import_and_start(
             runtime, workspace_id, file, order, console=console
         )
-        console.print(f"Campaign {campaign_id} started.", highlight=False)
+        console.print(language().gettext("Campaign {id} started.", id=campaign_id), highlight=False)
         if not wait:
             return "started"
         return (await following.follow(runtime, workspace_id, campaign_id, console=console)).status

@@ -21,6 +21,7 @@ from rich.console import Console
 from recado import embedded
 from recado.cli import demo, installation
 from recado.cli.installation import Running
+from recado.cli.language import language
 from recado.cli.supervisor import Supervisor
 from recado.domain.errors import Unavailable
 from recado.platform import migrations, settings
@@ -74,7 +75,7 @@ def run(wishes: Wishes) -> None:
         except _Ended:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
-            console.print("\nStopping …")
+            console.print("\n" + language().gettext("Stopping …"))
             (home / "running.json").unlink(missing_ok=True)
 
 
@@ -82,7 +83,8 @@ def _run(wishes: Wishes, home: Path, console: Console, stack: ExitStack) -> None
     port = _free(wishes.port) if wishes.port else _any_free()
     say: Callable[[str], None] = lambda line: console.print(line, highlight=False)  # noqa: E731
     given = settings.servers()
-    with console.status("Starting PostgreSQL and Valkey …"):
+    words = language()
+    with console.status(words.gettext("Starting PostgreSQL and Valkey …")):
         servers = stack.enter_context(
             embedded.start(home, postgres=not given.database_url, valkey=not given.redis_url)
         )
@@ -104,7 +106,7 @@ def _run(wishes: Wishes, home: Path, console: Console, stack: ExitStack) -> None
     logs.mkdir(exist_ok=True)
     children = Supervisor(logs, said=lambda line: say(f"[yellow]{line}[/]"))
     stack.callback(children.stop)
-    with console.status("Starting the web server, the workers and the simulator …"):
+    with console.status(words.gettext("Starting the web server, the workers and the simulator …")):
         _start_children(children, wishes, port, simulator_port)
         if simulator_url:
             _wait(children, "simulator", f"{simulator_url}/healthz")
@@ -127,12 +129,13 @@ def _run(wishes: Wishes, home: Path, console: Console, stack: ExitStack) -> None
         }
         typer.echo(json.dumps(ready))
         sys.stdout.flush()
-    say(f"[bold green]Recado is up:[/] {url}")
-    say(f"  sign in as [bold]{access.email}[/] with the password [bold]{access.password}[/]")
-    say(f"  API key: {access.api_key}")
+    say(f"[bold green]{words.gettext('Recado is up:')}[/] {url}")
+    say("  " + words.gettext("e-mail: {email}", email=f"[bold]{access.email}[/]"))
+    say("  " + words.gettext("password: {password}", password=f"[bold]{access.password}[/]"))
+    say("  " + words.gettext("API key: {key}", key=access.api_key))
     if wishes.demo:
         _demonstrate(console, children, url)
-    say("Ctrl-C stops everything; data stays in " + str(home))
+    say(words.gettext("Ctrl-C stops everything; the data stays in {home}", home=home))
     while True:
         time.sleep(0.2)
         children.watch_once()
@@ -151,7 +154,8 @@ def _start_children(
 
 def _demonstrate(console: Console, children: Supervisor, url: str) -> None:
     campaign_id = anyio.run(demo.run, console, children.watch_once)
-    console.print(f"[bold]See it at[/] {url}/campaigns/{campaign_id}", highlight=False)
+    page = f"{url}/campaigns/{campaign_id}"
+    console.print(language().gettext("See it at {page}", page=page), highlight=False)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
