@@ -72,12 +72,22 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a campaign may send; nothing leaves before the start, nor at or after the end."""
+    """When a campaign may send; nothing leaves before the start, nor at or after the end.
+
+    The moments are aware, and kept in UTC: Python compares those of one zone by the clock on the
+    wall, which shows some of them twice.
+    """
 
     start_at: datetime | None = None
     end_at: datetime | None = None
     window: Window | None = None
     repeat: Repeat | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_at", "end_at"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None:
+                object.__setattr__(self, name, moment.astimezone(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +231,7 @@ def decide(schedule: Schedule, now: datetime, tz: tzinfo) -> Decision:
     is over `HORIZON` away is looked for again by then.
     """
     start_at, end_at, window = schedule.start_at, schedule.end_at, schedule.window
+    now = now.astimezone(UTC)
     if end_at and now >= end_at:
         return Decision(Verdict.EXPIRED)
     earliest = max(now, start_at) if start_at else now
@@ -244,11 +255,14 @@ def missed(start_at: datetime | None, end_at: datetime | None, now: datetime) ->
 
     A start that was missed is made up for, once, unless the end has passed as well.
     """
-    if end_at and now >= end_at:
+    schedule, now = Schedule(start_at, end_at), now.astimezone(UTC)
+    if schedule.end_at and now >= schedule.end_at:
         return Start.EXPIRED
-    if start_at and now < start_at:
+    if schedule.start_at is None:
+        return Start.NOW
+    if now < schedule.start_at:
         return Start.WAIT
-    return Start.LATE if start_at and now - start_at >= LATE else Start.NOW
+    return Start.LATE if now - schedule.start_at >= LATE else Start.NOW
 
 
 def next_start(schedule: Schedule, after: datetime, tz: tzinfo) -> datetime | None:

@@ -132,7 +132,7 @@ def closes_at(window: Window, moment: datetime, tz: tzinfo) -> datetime | None:
 def open_seconds(window: Window | None, since: datetime, until: datetime, tz: tzinfo) -> float:
     """How many seconds between two moments are inside; all of them without a window."""
     if window is None:
-        return max(0.0, (until - since).total_seconds())
+        return max(0.0, (until.astimezone(UTC) - since.astimezone(UTC)).total_seconds())
     return sum((b - a).total_seconds() for a, b in _pieces(window, since, until, tz))
 
 

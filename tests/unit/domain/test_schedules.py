@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recado.domain.schedules import (
@@ -186,6 +186,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["start_at", "end_at", "window", "repeat", "x"]), json_values)
 )
@@ -240,6 +241,7 @@ def test_a_wait_for_an_opening_after_the_end_lasts_until_the_end() -> None:
     assert decide(Schedule(end_at=end, window=OFFICE), end, SAO_PAULO).verdict is Verdict.EXPIRED
 
 
+@settings(deadline=None)
 @given(
     start=st.none() | st.timedeltas(-3 * DAY, 3 * DAY),
     length=st.none() | st.timedeltas(HOUR, 5 * DAY),
@@ -285,6 +287,18 @@ def test_a_start_missed_while_the_system_was_down_is_made_up_for_unless_the_end_
     start_at = None if start is None else MONDAY_NOON + start
     end_at = None if end is None else MONDAY_NOON + end
     assert missed(start_at, end_at, MONDAY_NOON) is what
+
+
+def test_the_second_of_two_equal_times_of_day_is_the_later_one() -> None:
+    # New York, 2026-11-01: 01:30 came twice.
+    first = datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK)
+    second = first.replace(fold=1)
+    wait = Decision(Verdict.WAIT, second.astimezone(UTC))
+    assert decide(Schedule(end_at=second), first, NEW_YORK).verdict is Verdict.OPEN
+    assert decide(Schedule(start_at=second), first, NEW_YORK) == wait
+    assert missed(None, second, first) is Start.NOW
+    assert missed(second, None, first) is Start.WAIT
+    assert missed(first, None, second) is Start.LATE
 
 
 # Again ------------------------------------------------------------------------------------------
@@ -348,6 +362,7 @@ def test_there_is_no_start_at_or_after_the_end() -> None:
     assert next_start(schedule, MONDAY_NOON + DAY, SAO_PAULO) is None
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(list(Every)),
     st.integers(1, 366),
