@@ -52,7 +52,7 @@ async def _start_scheduled(
         if campaign is None or campaign.status != RunState.SCHEDULED:
             return
         try:
-            await service.start(tx, runtime, campaign_id, clock.now())
+            await service.begin(tx, runtime, campaign_id, clock.now())
         except Conflict:
             log.info("not started: no longer scheduled", campaign=campaign_id)
 

@@ -10,6 +10,7 @@ from recado.domain import pacing, rendering
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, RunId
 from recado.domain.runs import RunEvent, RunState, next_state
+from recado.domain.transitions import NotAllowed
 from recado.features.campaigns.models import Campaign, CampaignChannel, Run
 from recado.features.campaigns.schemas import NewCampaign
 from recado.features.dispatch import leases, progress_feed
@@ -141,22 +142,32 @@ async def start(
 
     Raises:
         NotFound: No such campaign.
-        NotAllowed: It has been started already.
+        NotAllowed: It has been started already, be it that it waits for its time.
     """
     campaign = await locked(tx, campaign_id)
     begins = campaign.schedule.get("start_at")
     at = datetime.fromisoformat(begins) if begins else None
-    if at is not None and at > now and campaign.status == RunState.DRAFT:
-        _move(campaign, RunEvent.SCHEDULE, now)
-        await runtime.queue.defer(
-            tx,
-            "campaigns:start_scheduled",
-            at=at,
-            workspace_id=tx.workspace_id,
-            campaign_id=campaign.id,
-        )
-        _announce(tx, runtime, campaign_id)
-        return campaign
+    if at is None or at <= now:
+        return await begin(tx, runtime, campaign_id, now)
+    if campaign.status != RunState.DRAFT:
+        raise NotAllowed(RunState(campaign.status), RunEvent.START)
+    _move(campaign, RunEvent.SCHEDULE, now)
+    await runtime.queue.defer(
+        tx,
+        "campaigns:start_scheduled",
+        at=at,
+        workspace_id=tx.workspace_id,
+        campaign_id=campaign.id,
+    )
+    _announce(tx, runtime, campaign_id)
+    return campaign
+
+
+async def begin(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
+) -> Campaign:
+    """Start a campaign now, whatever its time; the same errors as ``start``."""
+    campaign = await locked(tx, campaign_id)
     _move(campaign, RunEvent.START, now)
     previous = await latest_run(tx, campaign_id)
     run = Run(
@@ -247,6 +258,8 @@ async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
         select(Campaign)
         .where(Campaign.workspace_id == tx.workspace_id, Campaign.id == campaign_id)
         .with_for_update()
+        # As it is now that we hold it, not as it was when this transaction read it before.
+        .execution_options(populate_existing=True)
     )
     if campaign is None:
         raise NotFound("campaign")
