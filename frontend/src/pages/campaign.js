@@ -65,13 +65,14 @@ const campaign = () => ({
     this.progress = { ...before, paused_reason: null, ...message }
     this.record(before.status)
     this.announce(before.status !== this.progress.status)
+    this.entitle()
     if (JSON.stringify(before) !== JSON.stringify(this.progress)) this.refreshList()
   },
 
   /** An action of this page answered; the event carries the new progress. */
   acted(event) {
     this.$refs.dialog?.close()
-    this.take(event.detail)
+    this.take(event.detail.progress)
   },
 
   /** A point of the chart; none once the campaign stands still, but for that it came to a stop. */
@@ -101,6 +102,13 @@ const campaign = () => ({
         tipSentence: this.texts.tip,
       })
     })
+  },
+
+  /** The share stands in the tab as well: one follows a campaign while doing something else. */
+  entitle() {
+    this.title ??= document.title
+    const running = this.progress.status === 'running'
+    document.title = running ? `${this.percent} · ${this.title}` : this.title
   },
 
   announce(urgent) {
@@ -209,9 +217,17 @@ const campaign = () => ({
     return layOut(this.progress)
   },
 
+  /** How long it took, in minutes, once it is over; none where it has not even begun. */
+  get minutesTaken() {
+    const { started_at: started, finished_at: finished } = this.progress
+    return started && finished ? (new Date(finished) - new Date(started)) / 60_000 : 0
+  },
+
   get rateText() {
-    if (this.progress.status !== 'running') return '—'
-    return fill(this.texts.rate, { rate: rate(this.progress.per_minute ?? 0) })
+    const { status, sent, per_minute: perMinute } = this.progress
+    if (status === 'running') return fill(this.texts.rate, { rate: rate(perMinute ?? 0) })
+    if (!this.over || !this.minutesTaken || !sent) return '—'
+    return fill(this.texts.average, { rate: rate(sent / this.minutesTaken) })
   },
 
   get successText() {
@@ -219,10 +235,15 @@ const campaign = () => ({
     return success == null ? '—' : percent(success)
   },
 
+  get endLabel() {
+    return this.over ? this.texts.ended : this.texts.ends
+  },
+
   get etaText() {
-    const { eta, status } = this.progress
-    const end = eta == null ? null : new Date(eta)
-    if (status !== 'running' || !end || Number.isNaN(end.valueOf())) return '—'
+    const { eta, finished_at: finished, status } = this.progress
+    if (this.over && finished) return moment(new Date(finished))
+    if (status !== 'running' || !eta) return '—'
+    const end = new Date(eta)
     return fill(this.texts.eta, { moment: moment(end), distance: fromNow(end) })
   },
 

@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -55,7 +56,7 @@ def create_web_app(runtime: Runtime) -> Starlette:
             *login.routes(),
             *campaigns.routes(),
             *docs.routes(),
-            Mount(assets.PREFIX, assets.AssetFiles()),
+            Mount(assets.PREFIX, GZipMiddleware(assets.AssetFiles())),
         ],
         exception_handlers=handlers(),
         max_body_size=LARGEST_FORM,

@@ -1,5 +1,6 @@
 """A workspace of its own for each test of the pages, with campaigns that really go out."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ class Site:
 
     async def start(self, campaign_id: CampaignId) -> None:
         await self._move(campaigns.start, campaign_id)
+
+    async def running(self, campaign_id: CampaignId) -> None:
+        """Return once the audience is written down; the test's own time limit ends the wait."""
+        while await self.status(campaign_id) != "running":  # noqa: ASYNC110 - a worker moves it
+            await asyncio.sleep(0.05)
 
     async def pause(self, campaign_id: CampaignId) -> None:
         await self._move(campaigns.pause, campaign_id)

@@ -71,6 +71,7 @@ async def test_cancelling_asks_first(open_page: OpenPage, site: Site) -> None:
     await site.start(campaign)
     page = await open_page()
     await site.sign_in(page, f"/campaigns/{campaign}")
+    await expect(page.locator(".chip")).to_have_text("Em andamento")
     await page.get_by_role("button", name="Cancelar").click()
     dialog = page.get_by_role("dialog", name="Cancelar esta campanha?")
     await expect(dialog.get_by_role("button", name="Manter a campanha")).to_be_focused()
@@ -85,6 +86,25 @@ async def test_cancelling_asks_first(open_page: OpenPage, site: Site) -> None:
     await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
     assert await count(page, "cancelled") > 0
     assert await site.status(campaign) == "cancelled"
+
+
+async def test_an_action_shows_its_result_without_the_live_connection(
+    open_page: OpenPage, site: Site
+) -> None:
+    campaign = await site.campaign(await site.phones(people(60)), per_second=2)
+    page = await open_page()
+    await page.route_web_socket("**/api/v1/live*", lambda _socket: None)
+    await page.route("**/progress", lambda route: route.abort())
+    await site.start(campaign)
+    await site.running(campaign)
+    await site.sign_in(page, f"/campaigns/{campaign}")
+    async with site.runtime.db.workspace(site.workspace_id) as tx:
+        await tx.run(
+            "UPDATE delivery SET status = 'cancelled' WHERE id = (SELECT max(id) FROM delivery)"
+        )
+    await page.get_by_role("button", name="Pausar").click()
+    await expect(page.locator(".chip")).to_have_text("Pausada")
+    await expect(page.locator("[data-count=cancelled]")).to_have_text("1")
 
 
 async def test_what_somebody_else_did_meanwhile_is_told_and_not_done_twice(

@@ -15,9 +15,9 @@ BEGAN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 async def finished_campaign(
-    runtime: Runtime, workspace_id: WorkspaceId, *, seconds: int, sent_after: list[int]
+    runtime: Runtime, workspace_id: WorkspaceId, *, seconds: int | None, sent_after: list[int]
 ) -> CampaignId:
-    """A campaign that sent a message so many seconds after its start, each."""
+    """A campaign that sent a message so many seconds after its start, each; None: still runs."""
     channel = await factories.bare_channel(runtime, workspace_id)
     contacts = await factories.contacts(runtime, workspace_id, len(sent_after))
     async with runtime.db.workspace(workspace_id) as tx:
@@ -42,7 +42,7 @@ async def finished_campaign(
             number=1,
             status="completed",
             started_at=BEGAN,
-            finished_at=BEGAN + timedelta(seconds=seconds),
+            finished_at=None if seconds is None else BEGAN + timedelta(seconds=seconds),
         )
         tx.session.add(run)
         await tx.session.flush()
@@ -70,9 +70,11 @@ async def finished_campaign(
         return CampaignId(campaign.id)
 
 
-async def read(runtime: Runtime, workspace_id: WorkspaceId, campaign: CampaignId) -> Pace:
+async def read(
+    runtime: Runtime, workspace_id: WorkspaceId, campaign: CampaignId, *, after: int = 86_400
+) -> Pace:
     async with runtime.db.workspace(workspace_id) as tx:
-        return await pace.so_far(tx, campaign, BEGAN + timedelta(days=1))
+        return await pace.so_far(tx, campaign, BEGAN + timedelta(seconds=after))
 
 
 async def test_a_short_campaign_is_charted_by_the_second(
@@ -83,6 +85,14 @@ async def test_a_short_campaign_is_charted_by_the_second(
     start = int(BEGAN.timestamp())
     assert found.seconds == (start + 2, start + 4, start + 6)
     assert found.per_minute == (60.0, 0.0, 30.0)
+
+
+async def test_a_running_campaign_is_charted_up_to_the_last_step_that_has_ended(
+    runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    campaign = await finished_campaign(runtime, workspace, seconds=None, sent_after=[0, 1, 3, 4])
+    found = await read(runtime, workspace, campaign, after=5)
+    assert found.per_minute == (60.0, 30.0)
 
 
 async def test_a_large_campaign_is_charted_by_the_minutes_on_record(

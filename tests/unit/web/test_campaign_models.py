@@ -112,10 +112,10 @@ def test_an_address_that_makes_no_sense_means_the_beginning(query: str) -> None:
 
 def test_the_chart_begins_with_the_pace_so_far_and_shows_a_pause_as_nothing() -> None:
     rows = [{"at": 0, "sent": 4}, {"at": 3, "sent": 2}]
-    pace = _pace(rows, began=1000.0, ended=1010.0, step=2)
+    pace = _pace(rows, began=1000.0, steps=5, step=2)
     assert pace.seconds == (1002, 1004, 1006, 1008, 1010)
     assert pace.per_minute == (120.0, 0.0, 0.0, 60.0, 0.0)
 
 
 def test_a_run_that_has_sent_nothing_has_no_chart() -> None:
-    assert _pace([], began=1000.0, ended=5000.0, step=2) == Pace()
+    assert _pace([], began=1000.0, steps=50, step=2) == Pace()

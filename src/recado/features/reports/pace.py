@@ -59,17 +59,18 @@ async def so_far(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Pac
             ended=run.finished_at or now,
             step=step,
         )
-    return _pace(rows, began=began, ended=ended, step=step)
+    # The step that has not ended yet would look like a slump.
+    whole = math.ceil if run.finished_at else math.floor
+    return _pace(rows, began=began, steps=whole((ended - began) / step), step=step)
 
 
-def _pace(rows: Iterable[Mapping[str, Any]], *, began: float, ended: float, step: int) -> Pace:
-    """The steps in their order, those without a message as well, each at its end."""
+def _pace(rows: Iterable[Mapping[str, Any]], *, began: float, steps: int, step: int) -> Pace:
+    """The steps in their order, from the first message on, each at its end."""
     sent = {row["at"]: row["sent"] for row in rows}
     if not sent:
         return Pace()
-    last = max(*sent, math.ceil((ended - began) / step) - 1)
-    steps = range(min(sent), last + 1)
+    shown = range(min(sent), steps)
     return Pace(
-        seconds=tuple(round(began + (at + 1) * step) for at in steps),
-        per_minute=tuple(round(sent.get(at, 0) * _MINUTE / step, 1) for at in steps),
+        seconds=tuple(round(began + (at + 1) * step) for at in shown),
+        per_minute=tuple(round(sent.get(at, 0) * _MINUTE / step, 1) for at in shown),
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -104,7 +104,8 @@ async def act(request: Request, *, action: str) -> Response:
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
     progress = await _progress(request, visit)
-    event: dict[str, Any] = {"campaign-progress": progress.model_dump(mode="json")}
+    # One level down: htmx takes a detail with the key "cancelled" for an event that was cancelled.
+    event = {"campaign-progress": {"progress": progress.model_dump(mode="json")}}
     return Response(status_code=204, headers={"HX-Trigger": json.dumps(event)})
 
 

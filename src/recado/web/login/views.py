@@ -26,7 +26,9 @@ async def show(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """Check what the form says; a wrong answer shows the form again with the e-mail kept."""
     form = await request.form()
-    email, password = str(form.get("email", "")), str(form.get("password", ""))
+    # PostgreSQL has no text with a NUL in it, and nobody an e-mail.
+    email = str(form.get("email", "")).replace("\0", "")
+    password = str(form.get("password", ""))
     runtime = runtime_of(request)
     address = request.client.host if request.client else ""
     try:
