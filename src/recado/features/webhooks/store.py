@@ -65,7 +65,8 @@ class Store:
                 await self._runtime.queue.defer(
                     tx,
                     "webhooks:apply",
+                    # No lock beside it: one held by a worker that died would keep all callbacks
+                    # waiting until it is missed. Jobs side by side take different callbacks.
                     once=f"callbacks {workspace_id}",
-                    lock=f"callbacks {workspace_id}",
                     workspace_id=workspace_id,
                 )
