@@ -41,9 +41,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Campaigns:
-    """One page of the list; ``later`` says that newer ones stand before it."""
+    """One page of the list: of all states, or of one; ``later``: newer ones stand before it."""
 
+    status: str
     rows: Sequence[Row]
+    first: str
     next: str | None
     later: bool
 

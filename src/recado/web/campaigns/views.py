@@ -48,9 +48,11 @@ async def index(request: Request) -> Response:
     """The campaigns, the newest first."""
     runtime, language, visit = runtime_of(request), language_of(request), _visit(request)
     before = _position(request.query_params.get("before"))
+    status = request.query_params.get("status", "")
+    status = status if status in labels.CAMPAIGN else ""
     workspace = visit.person.workspace_id
     async with runtime.db.workspace(workspace) as tx:
-        found = await service.everyone(tx, limit=PER_PAGE + 1, before=before)
+        found = await service.everyone(tx, limit=PER_PAGE + 1, before=before, status=status or None)
     shown = found[:PER_PAGE]
     ids = [CampaignId(campaign.id) for campaign in shown]
     now = clock.now()
@@ -62,11 +64,20 @@ async def index(request: Request) -> Response:
         for campaign in shown
         if campaign.id in progress
     ]
-    more = f"/campaigns?before={shown[-1].id}" if len(found) > PER_PAGE else None
+    first = f"/campaigns?status={status}" if status else "/campaigns"
+    join = "&" if status else "?"
+    page = models.Campaigns(
+        status=status,
+        rows=rows,
+        first=first,
+        next=f"{first}{join}before={shown[-1].id}" if len(found) > PER_PAGE else None,
+        later=before is not None,
+    )
     return render(
         request,
         "campaigns/list.html",
-        campaigns=models.Campaigns(rows, next=more, later=before is not None),
+        block="campaigns" if wants_fragment(request) else None,
+        campaigns=page,
         campaign_labels=models.translated(language, labels.CAMPAIGN),
     )
 
