@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recado.features.webhooks.intake import Intake
 from recado.platform import logging
+from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
@@ -46,6 +47,10 @@ class WebhookBranch:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         try:
             challenge = await self._intake.handshake(provider, key, query)
+        except DATABASE_AWAY as error:
+            log.warning("handshake waits for PostgreSQL", error=str(error))
+            await _answer(send, 503, b"try again")
+            return
         except Exception:
             log.exception("handshake failed")
             await _answer(send, 503, b"try again")
@@ -64,8 +69,12 @@ class WebhookBranch:
             return
         try:
             verdict = await self._intake.receive(provider, key, _headers(scope), body)
-        except Exception:
+        except DATABASE_AWAY as error:
             # Not durable, so not 200: the provider will come again.
+            log.warning("callback waits for PostgreSQL", error=str(error))
+            await _answer(send, 503, b"try again")
+            return
+        except Exception:
             log.exception("callback not kept")
             await _answer(send, 503, b"try again")
             return

@@ -18,7 +18,8 @@ def configure() -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        # Not the pretty one: it shows local variables, which may be somebody's token.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if chosen.log_format == "console"
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

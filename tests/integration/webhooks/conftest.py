@@ -1,4 +1,6 @@
+import pytest
 from tests.integration.api.product import (
+    Api,
     address,
     api,
     finish_jobs,
@@ -10,6 +12,9 @@ from tests.integration.api.product import (
     owner,
     runtime,
 )
+from tests.integration.webhooks.calling import Number, connect
+
+from recado.domain.ids import WorkspaceId
 
 __all__ = [
     "address",
@@ -23,3 +28,14 @@ __all__ = [
     "owner",
     "runtime",
 ]
+
+
+@pytest.fixture
+async def number(api: Api, workspace: WorkspaceId) -> Number:
+    return await connect(api, workspace)
+
+
+@pytest.fixture
+async def other_number(other_api: Api, other_workspace: WorkspaceId) -> Number:
+    """A number of another workspace, with a secret of its own."""
+    return await connect(other_api, other_workspace, app_secret="outro segredo")

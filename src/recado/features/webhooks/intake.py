@@ -8,7 +8,6 @@ from recado.features.webhooks.routes import Routes, Target
 from recado.features.webhooks.store import Received, Store
 from recado.platform import metrics
 from recado.platform.runtime import Runtime
-from recado.providers.base import Provider
 from recado.providers.registry import provider as provider_named
 
 
@@ -56,11 +55,10 @@ class Intake:
         if genuine and not numbers - {addressed.external_id}:
             kept.append(_received(addressed, body))
         else:
-            for number in numbers:
-                target = await self._verified(provider, number, headers, body)
-                if target is not None:
+            for target in await self._routes.by_numbers(provider, numbers):
+                if _proven(target, headers, body):
                     genuine = True
-                    kept.append(_received(target, _share(adapter, body, number)))
+                    kept.append(_received(target, adapter.only(body, target.external_id)))
         if not genuine:
             metrics.CALLBACKS.labels(provider, "forged").inc()
             return Verdict.FORGED
@@ -68,16 +66,6 @@ class Intake:
             await self._store.keep(kept)
         metrics.CALLBACKS.labels(provider, "kept" if kept else "unknown_number").inc()
         return Verdict.KEPT
-
-    async def _verified(
-        self, provider: str, number: str, headers: Mapping[str, str], body: bytes
-    ) -> Target | None:
-        target = await self._routes.by_number(provider, number)
-        if target is None or target.channel.deleted:
-            return None
-        if not target.channel.adapter.verify(target.channel.config, headers, body):
-            return None
-        return target
 
     async def _target(self, provider: str, key: str) -> Target | None:
         try:
@@ -91,5 +79,6 @@ def _received(target: Target, body: bytes) -> Received:
     return Received(target.workspace_id, target.channel.id, body)
 
 
-def _share(adapter: Provider, body: bytes, number: str) -> bytes:
-    return adapter.only(body, number)
+def _proven(target: Target, headers: Mapping[str, str], body: bytes) -> bool:
+    channel = target.channel
+    return not channel.deleted and channel.adapter.verify(channel.config, headers, body)

@@ -1,10 +1,10 @@
--- name: route_by_key
+-- name: routes_by_key
 SELECT provider, external_id, owner_workspace, channel_id FROM channel_route
-WHERE channel_key = %(key)s AND provider = %(provider)s;
+WHERE channel_key = ANY(%(names)s) AND provider = %(provider)s;
 
 -- name: routes_by_number
 SELECT provider, external_id, owner_workspace, channel_id FROM channel_route
-WHERE provider = %(provider)s AND external_id = ANY(%(external_ids)s);
+WHERE provider = %(provider)s AND external_id = ANY(%(names)s);
 
 -- name: store
 INSERT INTO callback (workspace_id, channel_id, body)

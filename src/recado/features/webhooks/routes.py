@@ -1,11 +1,14 @@
 """Which channel a callback belongs to, remembered for a while."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import LiteralString
 
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
+from recado.platform.postgres import Row
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
 
@@ -32,34 +35,60 @@ class Routes:
 
     async def by_key(self, provider: str, key: str) -> Target | None:
         """The channel whose address was called."""
-        return await self._find("key", provider, key)
-
-    async def by_number(self, provider: str, external_id: str) -> Target | None:
-        """The channel that has this number at the provider."""
-        return await self._find("number", provider, external_id)
-
-    async def _find(self, how: str, provider: str, value: str) -> Target | None:
-        now = time.monotonic()
-        known = self._remembered.get((how, provider, value))
-        if known is not None and known[0] > now:
-            return known[1]
-        target = await self._read(how, provider, value)
-        if len(self._remembered) >= MOST_REMEMBERED:
-            self._remembered.clear()  # strangers may call with made-up addresses
-        self._remembered[how, provider, value] = (now + REMEMBERED_SECONDS, target)
+        name = ("key", provider, key)
+        try:
+            return self._recall(name)
+        except KeyError:
+            pass
+        rows = await self._read(SQL["routes_by_key"], provider, [key])
+        target = await self._target(rows[0]) if rows else None
+        self._remember(name, target)
         return target
 
-    async def _read(self, how: str, provider: str, value: str) -> Target | None:
-        async with self._runtime.db.system() as tx:
-            if how == "key":
-                row = await tx.one(SQL["route_by_key"], key=value, provider=provider)
+    async def by_numbers(self, provider: str, external_ids: Iterable[str]) -> list[Target]:
+        """The channels that have these numbers at the provider.
+
+        A number that nobody has is not remembered: it may be connected the next moment.
+        """
+        found: list[Target] = []
+        wanted: list[str] = []
+        for external_id in external_ids:
+            try:
+                known = self._recall(("number", provider, external_id))
+            except KeyError:
+                wanted.append(external_id)
             else:
-                row = await tx.one(SQL["routes_by_number"], provider=provider, external_ids=[value])
-        if row is None:
-            return None
+                found += [known] if known else []
+        for row in await self._read(SQL["routes_by_number"], provider, wanted):
+            target = await self._target(row)
+            if target is not None:
+                self._remember(("number", provider, target.external_id), target)
+                found.append(target)
+        return found
+
+    def _recall(self, name: tuple[str, str, str]) -> Target | None:
+        until, target = self._remembered[name]
+        if until <= time.monotonic():
+            raise KeyError(name)
+        return target
+
+    def _remember(self, name: tuple[str, str, str], target: Target | None) -> None:
+        if len(self._remembered) >= MOST_REMEMBERED:
+            self._remembered.clear()  # strangers may call with made-up addresses
+        self._remembered[name] = (time.monotonic() + REMEMBERED_SECONDS, target)
+
+    async def _read(self, statement: LiteralString, provider: str, names: list[str]) -> list[Row]:
+        # No address and no number has a NUL, and PostgreSQL would refuse to look for it.
+        names = [name for name in names if "\x00" not in name]
+        if not names:
+            return []
+        async with self._runtime.db.system() as tx:
+            return await tx.all(statement, provider=provider, names=names)
+
+    async def _target(self, row: Row) -> Target | None:
         workspace_id = WorkspaceId(row["owner_workspace"])
         async with self._runtime.db.workspace(workspace_id) as tx:
             channel = await tx.session.get(Channel, (workspace_id, ChannelId(row["channel_id"])))
-            if channel is None:
-                return None
-            return Target(workspace_id, row["external_id"], opened_channel(channel, self._runtime))
+        if channel is None:
+            return None
+        return Target(workspace_id, row["external_id"], opened_channel(channel, self._runtime))
