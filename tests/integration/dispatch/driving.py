@@ -1,5 +1,6 @@
 """Driving one channel in this process, so that a test can stop, starve and doubt it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,17 @@ class Simulator:
         async with self.session.get(f"{self.url}/_sim/stats") as answer:
             channels: dict[str, dict[str, Any]] = (await answer.json())["channels"]
         return channels.get(number, {"accepted": 0, "distinct": 0, "duplicates": 0, "requests": 0})
+
+    async def saw(self, number: str, requests: int, *, seconds: float = 30) -> int:
+        """Return once so many requests of a channel have come."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while loop.time() < deadline:
+            seen: int = (await self.stats(number))["requests"]
+            if seen >= requests:
+                return seen
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"fewer than {requests} requests after {seconds} s")
 
     async def log(self, number: str) -> list[dict[str, Any]]:
         """Accepted messages of one channel, in their order."""

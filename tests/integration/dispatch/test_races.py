@@ -1,0 +1,113 @@
+"""Two things at once about the same delivery, and what must come of it."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import psycopg
+import pytest
+from tests.integration.dispatch.driving import Number
+from tests.integration.dispatch.outcomes import BUSY, claimed, refused
+
+from recado.domain.ids import ContactId, RunId
+from recado.features.dispatch.limiter import Asking
+from recado.features.gates import service as gates
+from recado.features.gates.service import GRANT_LIFE
+
+Superuser = psycopg.Connection[tuple[object, ...]]
+
+
+async def somebody_waits_for_a_lock(superuser: Superuser) -> None:
+    """Return once a transaction waits for another one's rows."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    for _ in range(1_000):
+        if superuser.execute(waiting).fetchall() != [(0,)]:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+async def cancelled_meanwhile(
+    number: Number, superuser: Superuser, run_id: RunId, action: Awaitable[None]
+) -> None:
+    """Do something that meets a cancel which has not been committed yet."""
+    async with number.runtime.db.workspace(number.workspace_id) as tx:
+        await tx.run("UPDATE run SET status = 'cancelled' WHERE id = %(id)s", id=run_id)
+        task = asyncio.ensure_future(action)
+        await somebody_waits_for_a_lock(superuser)
+    await task
+
+
+async def test_a_claim_given_back_during_a_cancel_is_cancelled(
+    number: Number, superuser: Superuser
+) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    await cancelled_meanwhile(number, superuser, run_id, ledger.release([claim.reference]))
+    assert await number.statuses(run_id) == {"cancelled": 1}
+
+
+async def test_an_outcome_recorded_during_a_cancel_waits_for_no_other_try(
+    number: Number, superuser: Superuser
+) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    await cancelled_meanwhile(number, superuser, run_id, ledger.write([refused(claim, BUSY)]))
+    assert await number.statuses(run_id) == {"cancelled": 1}
+
+
+async def test_a_pause_holds_from_the_moment_it_is_answered(number: Number) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    pace = (await ledger.plan()).channel.pacing
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    await gates.sync_runs(number.runtime.redis, number.workspace_id, {run_id: "paused"})
+    # Whatever was let pass before is on the wire or can never be written.
+    assert loop.time() - begun >= GRANT_LIFE
+    asking = Asking(claim.reference, claim.run_id, claim.contact_id)
+    grant = await ledger.limiter.reserve([asking], pace, [])
+    assert list(grant.gated) == [0]
+
+
+async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Number) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    asking = Asking(claim.reference, claim.run_id, claim.contact_id)
+    await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
+    await gates.close_contacts(redis, number.workspace_id, [claim.contact_id or ContactId(0)], "x")
+    for _ in range(2):
+        grant = await ledger.limiter.reserve([asking], pace, [])
+        await ledger.shut_out([(asking, grant.gated[0])])
+    assert not (await ledger.limiter.reserve([asking], pace, [])).gated
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "UPDATE run SET status = 'paused'",
+        "UPDATE contact SET opted_out_at = now()",
+        "DELETE FROM contact",
+    ],
+)
+async def test_a_gate_with_a_reason_stays_closed(number: Number, closing: str) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    asking = Asking(claim.reference, claim.run_id, claim.contact_id)
+    if "run" in closing:
+        await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
+    else:
+        contact = claim.contact_id or ContactId(0)
+        await gates.close_contacts(redis, number.workspace_id, [contact], "x")
+    await number.execute(closing)
+    grant = await ledger.limiter.reserve([asking], pace, [])
+    await ledger.shut_out([(asking, grant.gated[0])])
+    assert list((await ledger.limiter.reserve([asking], pace, [])).gated) == [0]
+
+
+async def test_a_gate_that_was_closed_again_meanwhile_is_not_opened(number: Number) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    asking = Asking(claim.reference, claim.run_id, claim.contact_id)
+    await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
+    seen = (await ledger.limiter.reserve([asking], pace, [])).gated[0]
+    # Resumed and paused again, by someone who is not done with the database yet.
+    await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
+    await ledger.shut_out([(asking, seen)])
+    assert list((await ledger.limiter.reserve([asking], pace, [])).gated) == [0]
