@@ -9,9 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recado import __version__
 from recado.api import (
+    campaign_settings,
     campaigns,
     channels,
     contacts,
+    dead_letters,
     errors,
     health,
     imports,
@@ -28,6 +30,11 @@ from recado.platform import logging, settings
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport
 from recado.web.routes import browser_middleware, create_web_app
+
+RESOURCES = (
+    *(campaigns, dead_letters, campaign_settings, channels, contacts, imports, lists),
+    *(live, workspaces, health),
+)
 
 
 def create() -> ASGIApp:
@@ -67,7 +74,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
     app.state.runtime = runtime
     app.state.live = LiveHub(runtime)
     errors.install(app)
-    for resource in (campaigns, channels, contacts, health, imports, lists, live, workspaces):
+    for resource in RESOURCES:
         app.include_router(resource.router)
     pages = create_web_app(runtime)
 

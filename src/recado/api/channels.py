@@ -1,5 +1,6 @@
 """Channels: the numbers that messages leave from."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from recado.features.channels import service
 from recado.features.channels.models import Channel
 from recado.features.contacts.schemas import Label
 from recado.features.dispatch import leases
+from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.providers.base import Transport
 
@@ -81,7 +83,7 @@ async def create_channel(request: Request, access: Admin, new: NewChannel) -> Ch
             config=new.config,
             pacing_given=new.pacing,
         )
-        return _shown(access, channel)
+        return _shown(access, channel, await settings.saved(tx))
 
 
 @router.get("")
@@ -91,7 +93,8 @@ async def list_channels(
     """Channels, the oldest first."""
     async with access.transaction() as tx:
         found = await service.everyone(tx, limit=limit + 1, after=paging.decode(cursor))
-    shown = [_shown(access, channel) for channel in found]
+        saved = await settings.saved(tx)
+    shown = [_shown(access, channel, saved) for channel in found]
     return paging.cut(shown, limit, lambda channel: channel.id)
 
 
@@ -99,7 +102,8 @@ async def list_channels(
 async def get_channel(access: Viewer, channel_id: Id) -> ChannelShown:
     """One channel."""
     async with access.transaction() as tx:
-        return _shown(access, await service.get(tx, ChannelId(channel_id)))
+        channel = await service.get(tx, ChannelId(channel_id))
+        return _shown(access, channel, await settings.saved(tx))
 
 
 @router.patch("/{channel_id}")
@@ -115,7 +119,7 @@ async def change_channel(access: Admin, channel_id: Id, changes: ChannelChanges)
             now=now,
         )
         await leases.wake(tx, [ChannelId(channel_id)], now)
-        return _shown(access, channel)
+        return _shown(access, channel, await settings.saved(tx))
 
 
 @router.delete("/{channel_id}", status_code=HTTP_204_NO_CONTENT)
@@ -139,8 +143,8 @@ def _transport(request: Request) -> Transport:
     return transport
 
 
-def _shown(access: Access, channel: Channel) -> ChannelShown:
-    opened = service.opened_channel(channel, access.runtime)
+def _shown(access: Access, channel: Channel, saved: Mapping[str, Any]) -> ChannelShown:
+    opened = service.opened_channel(channel, access.runtime, saved)
     return ChannelShown(
         id=channel.id,
         name=channel.name,

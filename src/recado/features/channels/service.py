@@ -198,15 +198,25 @@ async def reconnect(runtime: Runtime, transport: Transport, *, provider: str) ->
         await opened.adapter.connect(transport, opened.config, webhook_url(runtime, channel))
 
 
-def opened_channel(channel: Channel, runtime: Runtime) -> OpenChannel:
-    """A channel with its adapter and its credentials open."""
+def opened_channel(
+    channel: Channel, runtime: Runtime, saved: Mapping[str, Any] | None = None
+) -> OpenChannel:
+    """A channel with its adapter and its credentials open.
+
+    Args:
+        channel: Its row.
+        runtime: Holds the key to its credentials.
+        saved: The workspace's settings; the channel's own come before them.
+    """
     adapter = provider_named(channel.provider)
-    base = pacing.PRESETS[pacing.default_preset(channel.provider)]
+    preset = channel.pacing.get("preset", pacing.default_preset(channel.provider))
+    of_workspace = pacing.apply(pacing.PRESETS[preset], saved or {})
+    own = {key: value for key, value in channel.pacing.items() if key != "preset"}
     return OpenChannel(
         id=ChannelId(channel.id),
         adapter=adapter,
         config=runtime.sealer.open(channel.secrets),
-        pacing=pacing.apply(base, channel.pacing),
+        pacing=pacing.apply(of_workspace, own),
         paused_until=channel.paused_until,
         paused_reason=channel.paused_reason,
         deleted=channel.deleted_at is not None,

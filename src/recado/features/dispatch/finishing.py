@@ -1,4 +1,4 @@
-"""Completing runs: all of the audience is written down and nothing is unsettled."""
+"""Completing runs, once all of the audience is written down and settled; and opening them again."""
 
 from collections.abc import Sequence
 
@@ -12,4 +12,12 @@ async def finish_runs(tx: Transaction, runs: Sequence[RunId]) -> list[CampaignId
     if not runs:
         return []
     rows = await tx.all(SQL["finish_runs"], workspace_id=tx.workspace_id, runs=list(runs))
+    return [CampaignId(row["campaign_id"]) for row in rows]
+
+
+async def reopen_runs(tx: Transaction, runs: Sequence[RunId]) -> list[CampaignId]:
+    """Let runs that had ended go on, where something waits in them again."""
+    if not runs:
+        return []
+    rows = await tx.all(SQL["reopen"], workspace_id=tx.workspace_id, runs=list(runs))
     return [CampaignId(row["campaign_id"]) for row in rows]

@@ -7,7 +7,7 @@ from procrastinate.blueprints import Blueprint
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import RunState
 from recado.features.dispatch import leases, progress_feed
-from recado.features.dispatch.finishing import finish_runs
+from recado.features.dispatch.finishing import finish_runs, reopen_runs
 from recado.features.dispatch.leases import SQL
 from recado.platform import clock, logging
 from recado.platform.postgres import Row, Transaction
@@ -44,7 +44,7 @@ async def sweep_runs(runtime: Runtime) -> None:
 
 
 async def _sweep_run(tx: Transaction, runtime: Runtime, row: Row) -> list[CampaignId]:
-    """Give one run a push; returns its campaign if that was the end of it."""
+    """Give one run a push; returns its campaign if that ended it or opened it again."""
     run_id = RunId(row["run_id"])
     if row["status"] == RunState.CANCELLED:
         await runtime.queue.defer(
@@ -65,6 +65,8 @@ async def _sweep_run(tx: Transaction, runtime: Runtime, row: Row) -> list[Campai
         )
         return []
     ended = await finish_runs(tx, [run_id])
-    if not ended:
-        await leases.wake_run(tx, run_id, clock.now())
-    return ended
+    if ended:
+        return ended
+    reopened = await reopen_runs(tx, [run_id])
+    await leases.wake_run(tx, run_id, clock.now())
+    return reopened

@@ -34,6 +34,11 @@ async def wake_run(tx: Transaction, run_id: RunId, at: datetime) -> None:
     await _notify(tx, f"{tx.workspace_id}:")
 
 
+async def tell(tx: Transaction) -> None:
+    """Have all drivers of this workspace read their plans again, without waking idle channels."""
+    await _notify(tx, f"{tx.workspace_id}:")
+
+
 async def _notify(tx: Transaction, payload: str) -> None:
     await tx.run(
         "SELECT pg_notify(%(channel)s, %(payload)s)", channel=NOTIFICATION, payload=payload

@@ -17,6 +17,7 @@ from recado.features.channels.service import OpenChannel, opened_channel
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
+from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.runtime import Runtime
 from recado.providers.base import Message, ProviderFault, Text
@@ -97,7 +98,8 @@ async def load_plan(
         if channel is None:
             raise LookupError(f"channel {channel_id} has gone")
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
-    opened = opened_channel(channel, runtime)
+        saved = await settings.saved(tx)
+    opened = opened_channel(channel, runtime, saved)
     return ChannelPlan(opened, {RunId(row["run_id"]): _plan(row, opened) for row in rows})
 
 

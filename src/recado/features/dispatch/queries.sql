@@ -321,11 +321,11 @@ RETURNING c.id AS campaign_id;
 
 -- name: unfinished
 -- For the sweeper: runs that ought to move and have not for a while. That something is being sent
--- or, after a cancel, still waits, is no state that a run may rest in.
+-- or still waits after its end, is no state that a run may rest in.
 SELECT r.workspace_id, r.id AS run_id, r.campaign_id, r.status, r.materialised_at FROM run r
 WHERE r.changed_at < now() - %(idle)s
   AND (r.status IN ('preparing', 'running') OR r.sending > 0
-       OR (r.status = 'cancelled' AND r.pending > 0))
+       OR (r.status IN ('cancelled', 'completed') AND r.pending > 0))
 ORDER BY r.workspace_id, r.id;
 
 -- name: pause_run
@@ -346,3 +346,19 @@ RETURNING run.id;
 UPDATE channel SET paused_until = %(until)s, paused_reason = %(reason)s, updated_at = now()
 WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s
   AND (paused_reason IS NULL OR paused_until < %(until)s);
+
+-- name: reopen
+-- Runs that had ended go on; the campaign first, as wherever both are locked.
+WITH held AS (
+    SELECT c.id AS campaign_id, r.id AS run_id
+    FROM campaign c JOIN run r ON r.workspace_id = c.workspace_id AND r.campaign_id = c.id
+    WHERE c.workspace_id = %(workspace_id)s AND r.id = ANY(%(runs)s) AND r.status = 'completed'
+      AND r.pending > 0
+    ORDER BY c.id FOR UPDATE OF c
+), campaigns AS (
+    UPDATE campaign c SET status = 'running', updated_at = now() FROM held
+    WHERE c.workspace_id = %(workspace_id)s AND c.id = held.campaign_id AND c.status = 'completed'
+)
+UPDATE run r SET status = 'running', finished_at = NULL, changed_at = clock_timestamp()
+FROM held WHERE r.workspace_id = %(workspace_id)s AND r.id = held.run_id
+RETURNING r.id, r.campaign_id;

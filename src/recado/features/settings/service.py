@@ -1,17 +1,43 @@
-"""Reading a workspace's settings."""
+"""Reading and saving a workspace's settings of campaigns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from psycopg.types.json import Jsonb
+
+from recado.domain import campaign_settings
 from recado.platform.postgres import Transaction
 
-DEFAULT_SUPPRESSION_TAGS = ("DNC", "OPT-OUT", "STOP")
+
+async def saved(tx: Transaction) -> dict[str, Any]:
+    """What the workspace has set itself; anything else is as it is by default."""
+    rows = await tx.all(
+        "SELECT key, value FROM setting WHERE workspace_id = %(workspace_id)s",
+        workspace_id=tx.workspace_id,
+    )
+    return {row["key"]: row["value"] for row in rows}
+
+
+async def save(tx: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Set some; the others stay as they are. Returns all that the workspace has set.
+
+    Raises:
+        InvalidSettings: A key or a value is wrong; nothing is saved.
+    """
+    for key, value in campaign_settings.validated(given).items():
+        await tx.run(
+            "INSERT INTO setting (workspace_id, key, value)"
+            " VALUES (%(workspace_id)s, %(key)s, %(value)s)"
+            " ON CONFLICT (workspace_id, key)"
+            " DO UPDATE SET value = excluded.value, updated_at = now()",
+            workspace_id=tx.workspace_id,
+            key=key,
+            value=Jsonb(value),
+        )
+    return await saved(tx)
 
 
 async def suppression_tags(tx: Transaction) -> Sequence[str]:
     """Contacts with one of these tags are never written to by a campaign."""
-    value = await tx.value(
-        "SELECT value FROM setting"
-        " WHERE workspace_id = %(workspace_id)s AND key = 'suppressionTagNames'",
-        workspace_id=tx.workspace_id,
-    )
-    return DEFAULT_SUPPRESSION_TAGS if value is None else [str(tag) for tag in value]
+    chosen: Sequence[str] = campaign_settings.shown(await saved(tx))["suppressionTagNames"]
+    return chosen

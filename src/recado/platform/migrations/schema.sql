@@ -385,6 +385,7 @@ CREATE TABLE delivery (
     delivered_at timestamptz,
     read_at timestamptz,
     failed_at timestamptz,
+    discarded_at timestamptz,
     PRIMARY KEY (workspace_id, id),
     CONSTRAINT delivery_contact_key UNIQUE (workspace_id, run_id, contact_id),
     CONSTRAINT delivery_phone_key UNIQUE (workspace_id, run_id, phone_key),
@@ -397,6 +398,8 @@ CREATE INDEX delivery_claim ON delivery (workspace_id, run_id, lane, due_at, id)
 CREATE INDEX delivery_report ON delivery (workspace_id, run_id, status, id);
 CREATE INDEX delivery_sending ON delivery (workspace_id, channel_id, id)
     WHERE status = 'sending';
+CREATE INDEX delivery_dead ON delivery (workspace_id, id)
+    WHERE status IN ('failed', 'unknown') AND discarded_at IS NULL;
 CREATE INDEX delivery_contact ON delivery (workspace_id, contact_id);
 
 CREATE TABLE part (

@@ -1,0 +1,28 @@
+"""A workspace's settings of campaigns."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from recado.api.access import Admin, Viewer
+from recado.domain import campaign_settings
+from recado.features.dispatch import leases
+from recado.features.settings import service
+
+router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
+
+
+@router.get("/campaigns")
+async def get_campaign_settings(access: Viewer) -> dict[str, Any]:
+    """Every setting: as the workspace saved it, or as it is by default."""
+    async with access.transaction() as tx:
+        return campaign_settings.shown(await service.saved(tx))
+
+
+@router.put("/campaigns")
+async def put_campaign_settings(access: Admin, given: dict[str, Any]) -> dict[str, Any]:
+    """Set some or all; holds for the very next message."""
+    async with access.transaction() as tx:
+        saved = await service.save(tx, given)
+        await leases.tell(tx)
+    return campaign_settings.shown(saved)
