@@ -87,6 +87,14 @@ async def test_failed_ones_are_listed_at_once_and_unknown_ones_after_their_grace
     assert elsewhere["items"] == []
 
 
+async def test_the_grace_of_unknown_ones_is_the_workspaces_choice(api: Api, ended: Ended) -> None:
+    await api("PUT", "settings/campaigns", {"unknownGraceMinutes": 0})
+    assert ended.fresh in [letter["id"] for letter in (await api("GET", "dead-letters"))["items"]]
+    await api("PUT", "settings/campaigns", {"unknownGraceMinutes": 120})
+    page = await api("GET", "dead-letters")
+    assert [letter["id"] for letter in page["items"]] == [ended.dead, ended.refused]
+
+
 async def test_they_come_in_pages(api: Api, ended: Ended) -> None:
     first = await api("GET", "dead-letters", limit=2)
     rest = await api("GET", "dead-letters", limit=2, cursor=first["next_cursor"])

@@ -13,7 +13,6 @@ async def test_every_setting_has_a_default(api: Api) -> None:
     assert settings["messageInterval"] == 30
     assert settings["suppressionTagNames"] == ["DNC", "OPT-OUT", "STOP"]
     assert settings["unknownGraceMinutes"] == 15
-    assert settings["resendUnknown"] is False
 
 
 async def test_a_saved_setting_holds_for_the_next_plan_of_a_channel_without_its_own(
@@ -44,14 +43,13 @@ async def test_wrong_settings_are_named_and_nothing_is_saved(api: Api) -> None:
             "capDaily": 5,
             "perMinute": -1,
             "suppressionTagNames": "DNC",
-            "resendUnknown": "yes",
             "unknownGraceMinutes": 1.5,
             "colour": "blue",
         },
         status=422,
     )
     assert set(refused["error"]["fields"]) == {
-        *("perMinute", "suppressionTagNames", "resendUnknown", "unknownGraceMinutes", "colour")
+        *("perMinute", "suppressionTagNames", "unknownGraceMinutes", "colour")
     }
     assert (await api("GET", "settings/campaigns"))["capDaily"] == 2000
 

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from recado.domain import campaign_settings
 from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, DeliveryId, RunId, WorkspaceId
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
+from recado.features.settings import service as settings
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
 
 SQL = load(__package__ or "")
 AT_ONCE = 1_000
-GRACE = timedelta(minutes=15)  # in which a callback may still tell what became of an unknown one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,12 @@ async def page(
     *,
     before: int | None,
     limit: int,
-    grace: timedelta = GRACE,
 ) -> list[dict[str, Any]]:
-    """Dead letters, the newest first, with their last answer."""
+    """Dead letters, the newest first, with their last answer.
+
+    An unknown one is listed after the workspace's grace: a callback may still tell of it.
+    """
+    grace = campaign_settings.shown(await settings.saved(tx))["unknownGraceMinutes"]
     return await tx.all(
         SQL["page"],
         workspace_id=tx.workspace_id,
@@ -42,7 +46,7 @@ async def page(
         code=wanted.code,
         before=before,
         most=limit,
-        grace=grace,
+        grace=timedelta(minutes=grace),
     )
 
 
