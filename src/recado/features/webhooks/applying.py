@@ -17,6 +17,7 @@ from recado.providers.registry import provider as provider_named
 log = logging.get(__name__)
 
 BATCH = 200
+LARGEST_NUMBER = 2**15 - 1  # of a part or an attempt, as the tables count them
 # A provider's word → our state. Meta: "played" is said of voice messages that were heard.
 STATUSES: Mapping[str, str] = {
     "sent": "sent",
@@ -30,6 +31,8 @@ STATUSES: Mapping[str, str] = {
 async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
     """Apply all callbacks of a workspace that wait; returns how many there were."""
     applied = 0
+    async with runtime.db.workspace(workspace_id) as tx:
+        await tx.run(SQL["all_stored"], workspace_id=workspace_id)
     while True:
         async with runtime.db.workspace(workspace_id) as tx:
             rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH)
@@ -76,7 +79,7 @@ def _reports(
 async def _apply(
     tx: Transaction, reports: Sequence[tuple[ChannelId, StatusEvent]]
 ) -> list[dict[str, Any]]:
-    references = [Reference.parse(event.reference or "") for _, event in reports]
+    references = [_ours(event.reference) for _, event in reports]
     statuses = [STATUSES[event.status] for _, event in reports]
     for status in statuses:
         metrics.REPORTS.labels(status).inc()
@@ -95,6 +98,14 @@ async def _apply(
         classes=[fault.error_class.value if fault else None for fault in faults],
         details=[fault.detail if fault else None for fault in faults],
     )
+
+
+def _ours(text: str | None) -> Reference | None:
+    """A reference that may be ours; others who send from the same number write what they like."""
+    reference = Reference.parse(text or "")
+    if reference is None or max(reference.part, reference.attempt) > LARGEST_NUMBER:
+        return None
+    return reference
 
 
 async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:

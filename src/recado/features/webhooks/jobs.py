@@ -5,6 +5,8 @@ from procrastinate.blueprints import Blueprint
 
 from recado.domain.ids import WorkspaceId
 from recado.features.webhooks.applying import apply_waiting
+from recado.features.webhooks.routes import SQL
+from recado.features.webhooks.store import defer_applying
 from recado.platform.runtime import Runtime
 
 
@@ -17,5 +19,14 @@ def blueprint(runtime: Runtime) -> Blueprint:
     )
     async def apply(*, workspace_id: int) -> None:
         await apply_waiting(runtime, WorkspaceId(workspace_id))
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="sweep", queue="inbound", queueing_lock="sweep callbacks")
+    async def sweep(timestamp: int) -> None:
+        """Callbacks whose job has failed for good, or was lost, get another."""
+        del timestamp
+        async with runtime.db.system() as tx:
+            for row in await tx.all(SQL["workspaces_waiting"]):
+                await defer_applying(runtime, tx, WorkspaceId(row["workspace_id"]))
 
     return tasks

@@ -6,6 +6,16 @@ WHERE channel_key = ANY(%(names)s) AND provider = %(provider)s;
 SELECT provider, external_id, owner_workspace, channel_id FROM channel_route
 WHERE provider = %(provider)s AND external_id = ANY(%(names)s);
 
+-- name: storing
+-- Held to the commit: see all_stored.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('callbacks ' || id, 0))
+FROM unnest(%(workspaces)s::bigint[]) AS id ORDER BY id;
+
+-- name: all_stored
+-- Waits for those who store at this moment: the job that they found waiting, and so did not add,
+-- is the one that asks here, and must see what they stored.
+SELECT pg_advisory_xact_lock(hashtextextended('callbacks ' || %(workspace_id)s::bigint, 0));
+
 -- name: store
 INSERT INTO callback (workspace_id, channel_id, body)
 SELECT * FROM unnest(%(workspaces)s::bigint[], %(channels)s::bigint[], %(bodies)s::bytea[]);
@@ -72,9 +82,11 @@ WITH report AS (
       AND p.delivery_id = b.delivery_id AND p.position = b.part
     RETURNING p.delivery_id, p.position, p.status
 ), whole AS (
-    -- The lowest of a delivery's parts, as they are after this statement.
-    SELECT l.id, (array_agg(coalesce(u.status, p.status)
-        ORDER BY delivery_rank(coalesce(u.status, p.status))))[1] AS status
+    -- The lowest of a delivery's parts, as they are after this statement: a part that did not
+    -- arrive stands below one that did, wherever it is on the ladder.
+    SELECT l.id, (array_agg(coalesce(u.status, p.status) ORDER BY array_position(
+        ARRAY['sending', 'failed', 'unknown', 'pending', 'sent', 'delivered', 'read'],
+        coalesce(u.status, p.status))))[1] AS status
     FROM locked l
     JOIN part p ON p.workspace_id = %(workspace_id)s AND p.delivery_id = l.id
     LEFT JOIN parts u ON u.delivery_id = p.delivery_id AND u.position = p.position

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.webhooks.routes import SQL
+from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
 LARGEST_BATCH = 500
@@ -53,20 +54,30 @@ class Store:
                         one.durable.set_result(None)
 
     async def _insert(self, batch: Sequence[Received]) -> None:
-        """One statement for all, as routing callbacks crosses workspaces; then their jobs."""
         async with self._runtime.db.system() as tx:
-            await tx.run(
-                SQL["store"],
-                workspaces=[one.workspace_id for one in batch],
-                channels=[one.channel_id for one in batch],
-                bodies=[one.body for one in batch],
-            )
-            for workspace_id in sorted({one.workspace_id for one in batch}):
-                await self._runtime.queue.defer(
-                    tx,
-                    "webhooks:apply",
-                    # No lock beside it: one held by a worker that died would keep all callbacks
-                    # waiting until it is missed. Jobs side by side take different callbacks.
-                    once=f"callbacks {workspace_id}",
-                    workspace_id=workspace_id,
-                )
+            await self.write(tx, batch)
+
+    async def write(self, tx: Transaction, batch: Sequence[Received]) -> None:
+        """One statement for all, as routing callbacks crosses workspaces; then their jobs."""
+        workspaces = sorted({one.workspace_id for one in batch})
+        await tx.run(SQL["storing"], workspaces=workspaces)
+        await tx.run(
+            SQL["store"],
+            workspaces=[one.workspace_id for one in batch],
+            channels=[one.channel_id for one in batch],
+            bodies=[one.body for one in batch],
+        )
+        for workspace_id in workspaces:
+            await defer_applying(self._runtime, tx, workspace_id)
+
+
+async def defer_applying(runtime: Runtime, tx: Transaction, workspace_id: WorkspaceId) -> None:
+    """Have a workspace's callbacks applied."""
+    await runtime.queue.defer(
+        tx,
+        "webhooks:apply",
+        # No lock beside it: one held by a worker that died would keep all callbacks waiting until
+        # it is missed. Jobs side by side take different callbacks.
+        once=f"callbacks {workspace_id}",
+        workspace_id=workspace_id,
+    )
