@@ -108,6 +108,8 @@ async def sign_in(db: Database, *, email: str, password: str) -> SignedIn:
         WrongLogin: No such user, a wrong password, a disabled user, or one without a workspace;
             which of them it was is not told.
     """
+    if not (_well_formed(email) and _well_formed(password)):
+        raise WrongLogin
     async with db.system() as tx:
         user = await by_email(tx, email)
     hashed = user.password_hash if user else _NOBODY
@@ -120,6 +122,15 @@ async def sign_in(db: Database, *, email: str, password: str) -> SignedIn:
     if found is None:
         raise WrongLogin
     return found
+
+
+def _well_formed(text: str) -> bool:
+    """Whether a text can be stored and hashed; nobody's e-mail or password is any other."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
 
 
 async def signed_in(

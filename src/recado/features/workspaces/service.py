@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
 from sqlalchemy import select
 
 from recado.domain.errors import InvalidInput, NotFound
@@ -14,14 +15,31 @@ class UnknownTimezone(InvalidInput):
     sentence = "'{timezone}' is not a timezone. Use a name such as America/Sao_Paulo."
 
 
+class UnknownCountry(InvalidInput):
+    code = "unknown_country"
+    sentence = "'{country}' is not a country. Use its code of two letters, such as BR."
+
+
+class WorkspaceNameMissing(InvalidInput):
+    code = "workspace_name_missing"
+    sentence = "The workspace has no name. Give it one that people recognise."
+
+
 async def create(
     tx: Transaction, *, name: str, country: str = "BR", timezone: str = "America/Sao_Paulo"
 ) -> Workspace:
     """Add a tenant; needs a system transaction.
 
     Raises:
+        WorkspaceNameMissing: There is nothing to read in it.
+        UnknownCountry: No phone numbers are known of it.
         UnknownTimezone: The IANA database has no such zone.
     """
+    name, country = name.replace("\x00", "").strip(), country.upper()
+    if not name:
+        raise WorkspaceNameMissing
+    if country not in SUPPORTED_REGIONS:
+        raise UnknownCountry(country=country)
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
