@@ -2,13 +2,14 @@
 
 import itertools
 
-from recado.domain.ids import ChannelId, ContactId, WorkspaceId
+from recado.domain.ids import ChannelId, ContactId, DeliveryId, WorkspaceId
 from recado.features.channels.models import Channel
 from recado.features.channels.service import create as create_channel
 from recado.features.users import keys
 from recado.features.users import service as users
 from recado.features.users.roles import Role
 from recado.features.workspaces import service as workspaces
+from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -83,3 +84,32 @@ async def contacts(runtime: Runtime, workspace_id: WorkspaceId, count: int) -> l
             phones=phones,
         )
     return [ContactId(row["id"]) for row in rows]
+
+
+async def failed_delivery(tx: Transaction, channel: ChannelId, contact: ContactId) -> DeliveryId:
+    """A delivery that ended failed after one attempt, in a completed campaign of its own."""
+    campaign = await tx.value(
+        "INSERT INTO campaign (workspace_id, name, status, content, audience)"
+        " VALUES (current_workspace_id(), 'Falhou', 'completed', '{}', '{}') RETURNING id"
+    )
+    run = await tx.value(
+        "INSERT INTO run (workspace_id, campaign_id, number, status)"
+        " VALUES (current_workspace_id(), %(campaign)s, 1, 'completed') RETURNING id",
+        campaign=campaign,
+    )
+    delivery = await tx.value(
+        "INSERT INTO delivery (workspace_id, run_id, contact_id, phone, phone_key, status)"
+        " SELECT workspace_id, %(run)s, id, phone, phone_key, 'failed' FROM contact"
+        " WHERE id = %(contact)s RETURNING id",
+        run=run,
+        contact=contact,
+    )
+    await tx.run(
+        "INSERT INTO attempt"
+        " (workspace_id, delivery_id, part, number, channel_id, status, lease, ended_at)"
+        " VALUES"
+        " (current_workspace_id(), %(delivery)s, 1, 1, %(channel)s, 'refused', '1:x', now())",
+        delivery=delivery,
+        channel=channel,
+    )
+    return DeliveryId(delivery)

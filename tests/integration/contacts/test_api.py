@@ -9,9 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from recado.domain.ids import ImportId, WorkspaceId
+from recado.domain.ids import ContactId, ImportId, WorkspaceId
 from recado.features.contacts.importing import work
-from recado.platform import redis, settings
+from recado.features.gates.service import contact_gate
+from recado.platform import settings
 from recado.platform.runtime import Runtime
 
 MEGABYTE = 1024 * 1024
@@ -56,17 +57,15 @@ async def test_the_next_reservation_sees_that_a_contact_is_closed(
     runtime: Runtime, workspace: WorkspaceId, api: aiohttp.ClientSession
 ) -> None:
     made = await read(await api.post("/api/v1/contacts", json={"phone": "31999990001"}), 201)
-    path, gate = f"/api/v1/contacts/{made['id']}", f"contact:{made['id']}"
-
-    async def gates() -> dict[Any, Any]:
-        return dict(await runtime.redis.hgetall(redis.key(workspace, "gates")))
+    path = f"/api/v1/contacts/{made['id']}"
+    gate = contact_gate(workspace, ContactId(made["id"]))
 
     await read(await api.post(f"{path}/opt-out"), 200)
-    assert await gates() == {gate: "opted_out"}
+    assert await runtime.redis.exists(gate)
     await read(await api.post(f"{path}/opt-in"), 200)
-    assert await gates() == {}
+    assert not await runtime.redis.exists(gate)
     await read(await api.delete(path), 204)
-    assert await gates() == {gate: "contact_deleted"}
+    assert await runtime.redis.exists(gate)
 
 
 async def test_a_known_phone_is_a_conflict(api: aiohttp.ClientSession) -> None:

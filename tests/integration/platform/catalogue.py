@@ -16,7 +16,11 @@ POLICIES = {
     ("system", ("recado_system",), "true"),
 }
 # Functions that run with their owner's rights; None stands for the login that migrated.
-DEFINERS = {"search_contact_ids": "recado_system", "refresh_contact_statistics": None}
+DEFINERS = {
+    "search_contact_ids": "recado_system",
+    "refresh_contact_statistics": None,
+    "refresh_delivery_statistics": None,
+}
 
 _TABLES = """
 SELECT c.relname, c.relkind, c.relrowsecurity AND c.relforcerowsecurity AS forced,
