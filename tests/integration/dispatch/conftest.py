@@ -1,6 +1,6 @@
 """Channels on the running simulator."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -8,6 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from tests import factories
 from tests.integration.dispatch.driving import Number, Simulator
+from tests.integration.dispatch.own import own_database, own_runtime
 from tests.support.processes import Installation
 
 from recado.domain.ids import ChannelId, WorkspaceId
@@ -65,3 +66,31 @@ async def _number(
     return Number(
         runtime, transport, workspace, ChannelId(channel.id), str(channel.config["phone_number_id"])
     )
+
+
+@pytest.fixture(scope="session")
+def quiet_database_url(database_url: str) -> Iterator[str]:
+    """A database where no worker process looks for work."""
+    with own_database(database_url, "recado_dispatch") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def quiet_runtime(quiet_database_url: str, redis_url: str) -> AsyncIterator[Runtime]:
+    """A runtime in that database, and in a Redis database of its own that may be flushed."""
+    async with own_runtime(quiet_database_url, redis_url, redis_db=1) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def quiet_number(
+    simulator: Simulator, quiet_runtime: Runtime, transport: AiohttpTransport
+) -> AsyncIterator[Number]:
+    """A channel where no worker process looks for work; nothing of it is left afterwards."""
+    await simulator.settings(retry_attempts=1)  # its callbacks lead nowhere
+    workspace = await factories.workspace(quiet_runtime)
+    yield await _number(quiet_runtime, transport, workspace)
+    async with quiet_runtime.db.system() as tx:
+        await tx.run("DELETE FROM campaign")
+        await tx.run("DELETE FROM drive")
+    await simulator.settings(retry_attempts=12)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,20 @@ from recado.platform.postgres import Row
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
+PATIENCE = 40.0
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str = "it", *, seconds: float = PATIENCE
+) -> None:
+    """Return once something is so; fails with its name if it takes too long."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not await condition():
+        if loop.time() > deadline:
+            raise AssertionError(f"{what} did not come to be within {seconds} s")
+        await asyncio.sleep(0.02)
+
 
 @dataclass
 class Simulator:
@@ -32,16 +46,16 @@ class Simulator:
             channels: dict[str, dict[str, Any]] = (await answer.json())["channels"]
         return channels.get(number, {"accepted": 0, "distinct": 0, "duplicates": 0, "requests": 0})
 
-    async def saw(self, number: str, requests: int, *, seconds: float = 30) -> int:
+    async def saw(self, number: str, requests: int) -> int:
         """Return once so many requests of a channel have come."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while loop.time() < deadline:
+
+        async def enough() -> bool:
             seen: int = (await self.stats(number))["requests"]
-            if seen >= requests:
-                return seen
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"fewer than {requests} requests after {seconds} s")
+            return seen >= requests
+
+        await until(enough, f"{requests} requests")
+        found: int = (await self.stats(number))["requests"]
+        return found
 
     async def log(self, number: str) -> list[dict[str, Any]]:
         """Accepted messages of one channel, in their order."""
@@ -160,6 +174,15 @@ class Number:
         """The run itself."""
         (row,) = await self.rows("SELECT * FROM run WHERE id = %(run_id)s", run_id=run_id)
         return row
+
+    async def completed(self, *runs: RunId, seconds: float = PATIENCE) -> None:
+        """Return once all these runs are completed."""
+        for run_id in runs:
+
+            async def done(run_id: RunId = run_id) -> bool:
+                return bool((await self.run_row(run_id))["status"] == "completed")
+
+            await until(done, f"the end of run {run_id}", seconds=seconds)
 
     async def campaign_of(self, run_id: RunId) -> CampaignId:
         """The campaign of a run."""

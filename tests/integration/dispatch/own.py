@@ -9,6 +9,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 
 from recado.bootstrap import open_runtime
+from recado.features.campaigns import jobs as campaigns
 from recado.platform import migrations
 from recado.platform.postgres import Database
 from recado.platform.queue import JobQueue
@@ -38,5 +39,6 @@ async def own_runtime(
         redis=connect(redis_url.rpartition("/")[0] + f"/{redis_db}"),
         queue=JobQueue(database_url),
     )
+    opened.queue.add("campaigns", campaigns.blueprint(opened))
     yield opened
     await opened.close()

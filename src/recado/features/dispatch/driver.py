@@ -159,6 +159,8 @@ class ChannelDriver:
             for result in failed:
                 self._recorder.add(result)
             await self._ledger.release([ready.claim.reference for ready in shut])
+        if plan.done:
+            await self._ledger.complete(plan.done)
         return plan
 
     async def _claim(self, plan: ChannelPlan) -> None:

@@ -131,6 +131,13 @@ class Ledger:
         )
         return [ContactId(row["id"]) for row in rows if not row["closed"]]
 
+    async def complete(self, runs: Sequence[RunId]) -> None:
+        """Complete those of these runs that are done."""
+        async with self._db.workspace(self._workspace_id) as tx:
+            ended = await finish_runs(tx, runs)
+        if ended:
+            await progress_feed.publish(self._runtime.redis, self._workspace_id, ended)
+
     async def finish(self, plan: ChannelPlan) -> tuple[float | None, bool]:
         """Complete the runs that are done.
 
@@ -138,16 +145,14 @@ class Ledger:
             Seconds until the next delivery is due, None if none waits; and whether the channel has
             claims that are not ours. To be asked only by a driver that has none.
         """
+        await self.complete(list(plan.runs))
         async with self._db.workspace(self._workspace_id) as tx:
-            ended = await finish_runs(tx, list(plan.runs))
             row = await tx.one(
                 SQL["outlook"],
                 workspace_id=self._workspace_id,
                 channel_id=self._channel_id,
                 runs=plan.sending,
             )
-        if ended:
-            await progress_feed.publish(self._runtime.redis, self._workspace_id, ended)
         if row is None:
             return None, False
         seconds = row["seconds"]

@@ -41,6 +41,7 @@ class Plan:
     status: str
     template: Template
     pacing: Pacing
+    done: bool = False  # nothing waits and nothing travels: it can be completed
 
     @property
     def sending(self) -> bool:
@@ -59,6 +60,11 @@ class ChannelPlan:
     def sending(self) -> list[RunId]:
         """The runs that may send, by id."""
         return [run.run_id for run in self.runs.values() if run.sending]
+
+    @property
+    def done(self) -> list[RunId]:
+        """The runs that can be completed, by id."""
+        return [run.run_id for run in self.runs.values() if run.done]
 
     @property
     def slowest(self) -> float:
@@ -110,6 +116,7 @@ def _plan(row: Mapping[str, Any], channel: OpenChannel) -> Plan:
         status=row["status"],
         template=rendering.parse(row["content"]["text"]),
         pacing=pacing.restrict(channel.pacing, row["pacing"]),
+        done=row["done"],
     )
 
 

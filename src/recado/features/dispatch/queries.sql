@@ -66,7 +66,8 @@ WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
 
 -- name: runs
 -- What this channel may send for, and what each message says.
-SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing
+SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing,
+       r.materialised_at IS NOT NULL AND r.pending = 0 AND r.sending = 0 AS done
 FROM campaign_channel cc
 JOIN run r ON r.workspace_id = cc.workspace_id AND r.campaign_id = cc.campaign_id
 JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
