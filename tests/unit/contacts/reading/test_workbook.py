@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import python_calamine
-import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+import xlsxwriter  # ships no types
 
 from recado.features.contacts.reading import ContactRow, RowError, open_contacts, workbook
 from recado.features.contacts.reading.errors import (
