@@ -198,15 +198,8 @@ async def pause(
     reason: str = "by_person",
 ) -> Campaign:
     """Let nothing more leave; what is on the wire ends by itself."""
-    campaign = await locked(tx, campaign_id)
-    _move(campaign, RunEvent.PAUSE, now)
+    campaign, _ = await _shift(tx, runtime, campaign_id, RunEvent.PAUSE, now)
     campaign.paused_reason = reason
-    run = await latest_run(tx, campaign_id)
-    if run is not None:
-        run.status = RunState.PAUSED.value
-        await tx.session.flush()
-        _set_gate(tx, runtime, RunId(run.id), run.status)
-    _announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -214,16 +207,9 @@ async def resume(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
     """Go on where it was paused."""
-    campaign = await locked(tx, campaign_id)
-    _move(campaign, RunEvent.RESUME, now)
-    campaign.paused_reason = None
-    run = await latest_run(tx, campaign_id)
+    campaign, run = await _shift(tx, runtime, campaign_id, RunEvent.RESUME, now)
     if run is not None:
-        run.status = RunState.RUNNING.value
-        await tx.session.flush()
-        _set_gate(tx, runtime, RunId(run.id), run.status)
         await leases.wake_run(tx, RunId(run.id), now)
-    _announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -231,15 +217,9 @@ async def cancel(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
     """End a campaign for good; what waits is cancelled, what is on the wire ends by itself."""
-    campaign = await locked(tx, campaign_id)
-    _move(campaign, RunEvent.CANCEL, now)
-    campaign.paused_reason = None
-    run = await latest_run(tx, campaign_id)
+    campaign, run = await _shift(tx, runtime, campaign_id, RunEvent.CANCEL, now)
     if run is not None:
-        run.status = RunState.CANCELLED.value
         run.finished_at = now
-        await tx.session.flush()
-        _set_gate(tx, runtime, RunId(run.id), run.status)
         await runtime.queue.defer(
             tx,
             "campaigns:cancel_pending",
@@ -248,8 +228,29 @@ async def cancel(
             run_id=run.id,
             campaign_id=campaign.id,
         )
-    _announce(tx, runtime, campaign_id)
     return campaign
+
+
+async def _shift(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, event: RunEvent, now: datetime
+) -> tuple[Campaign, Run | None]:
+    """Move a campaign and the run that it is in to the same state, and its gate after the commit.
+
+    Raises:
+        NotFound: No such campaign.
+        NotAllowed: Its state forbids it.
+    """
+    campaign = await locked(tx, campaign_id)
+    _move(campaign, event, now)
+    campaign.paused_reason = None
+    run = await latest_run(tx, campaign_id)
+    if run is not None:
+        run.status = campaign.status
+        await tx.session.flush()
+        workspace_id, statuses = tx.workspace_id, {RunId(run.id): run.status}
+        tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, statuses))
+    _announce(tx, runtime, campaign_id)
+    return campaign, run
 
 
 async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
@@ -269,11 +270,6 @@ async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
 def _move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
     campaign.status = next_state(RunState(campaign.status), event).value
     campaign.updated_at = now
-
-
-def _set_gate(tx: Transaction, runtime: Runtime, run_id: RunId, status: str) -> None:
-    workspace_id = tx.workspace_id
-    tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, {run_id: status}))
 
 
 def _announce(tx: Transaction, runtime: Runtime, campaign_id: CampaignId) -> None:
