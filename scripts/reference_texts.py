@@ -94,9 +94,10 @@ PACING = """\
 
 {written}
 
-How fast a channel sends. A channel starts from a preset and lays its own keys over it. A campaign
-may lay keys of its own over that, which only ever slow it down: of each limit the lower holds, of
-each interval the longer. A saved change holds for the next message.
+How fast a channel sends. It starts from a preset; over that lie the workspace's settings, and over
+those the channel's own keys. A campaign may lay keys of its own over all that, which only ever slow
+it down: of each limit the lower holds, of each interval the longer. A saved change holds for the
+next message.
 
 Limits count requests that leave Recado, those that fail included. For a limit of N in a span of
 time, no span of that length holds more than N requests of the channel, whichever worker they leave
@@ -118,9 +119,9 @@ without this limit.
 
 ## Where to set them
 
-A channel's: `pacing` in `POST /api/v1/channels` and `PATCH /api/v1/channels/{{channel_id}}`. A
-campaign's: `pacing` in `POST /api/v1/campaigns`, or `--preset` of
-[`recado send`](commands.md#recado-send) and
+A workspace's: the keys in `PUT /api/v1/settings/campaigns`. A channel's: `pacing` in
+`POST /api/v1/channels` and `PATCH /api/v1/channels/{{channel_id}}`. A campaign's: `pacing` in
+`POST /api/v1/campaigns`, or `--preset` of [`recado send`](commands.md#recado-send) and
 [`recado campaign create`](commands.md#recado-campaign-create).
 
 ```json

@@ -12,16 +12,8 @@ from fastapi.routing import APIRoute
 from scripts import reference_texts
 from tests.unit.project.markdown import ROOT, Document, commands, document, documents
 
-from recado.api import (
-    campaigns,
-    channels,
-    contacts,
-    health,
-    imports,
-    lists,
-    workspaces,
-)
-from recado.domain import pacing
+from recado.app import RESOURCES
+from recado.domain import campaign_settings, pacing
 from recado.domain.phones import PhoneProblem
 from recado.features.contacts.reading.rows import SENTENCES
 from recado.features.users.roles import Role
@@ -34,7 +26,6 @@ from recado.simulator.world import World
 
 HTTP_API = "docs/reference/http-api.md"
 SIMULATOR = "docs/reference/simulator.md"
-RESOURCES = (campaigns, channels, contacts, health, imports, lists, workspaces)
 GROUPS = (settings.Servers, settings.Home, settings.Web, settings.Sending, settings.Logs)
 ELSEWHERE = {
     "GET /api/v1/live",  # a WebSocket
@@ -191,3 +182,10 @@ def test_every_reason_for_a_rejected_line_is_explained() -> None:
         *first(page, "reason", "what was done"),
     }
     assert explained == {*(f"phone_{problem}" for problem in PhoneProblem), *SENTENCES}
+
+
+def test_every_setting_of_a_workspace_is_explained() -> None:
+    listed = {row[0].strip("`"): row[1] for row in rows(HTTP_API, "key", "default", "meaning")}
+    assert listed.keys() == campaign_settings.SETTINGS.keys()
+    for key, shown in listed.items():
+        assert msgspec.json.decode(shown.strip("`")) == campaign_settings.SETTINGS[key].default
