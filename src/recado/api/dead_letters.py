@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from recado.api import paging
@@ -16,8 +16,12 @@ from recado.platform import clock
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
-Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+LARGEST_ID = 2**63 - 1
 MOST_IDS = 10_000
+NO_NUL = r"^[^\x00]*$"  # which PostgreSQL would refuse to look for
+
+Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+SomeId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
 class DeadLetter(BaseModel):
@@ -65,9 +69,9 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[int], Field(max_length=MOST_IDS)] | None = None
-    campaign: int | None = None
-    code: Annotated[str, Field(max_length=100)] | None = None
+    ids: Annotated[list[SomeId], Field(max_length=MOST_IDS)] | None = None
+    campaign: SomeId | None = None
+    code: Annotated[str, Field(max_length=100, pattern=NO_NUL)] | None = None
 
 
 class Done(BaseModel):
@@ -84,8 +88,8 @@ class NothingSelected(InvalidInput):
 @router.get("")
 async def list_dead_letters(
     access: Viewer,
-    campaign: int | None = None,
-    code: str | None = None,
+    campaign: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+    code: Annotated[str | None, Query(max_length=100, pattern=NO_NUL)] = None,
     limit: paging.Limit = 50,
     cursor: str | None = None,
 ) -> paging.Page[DeadLetter]:

@@ -32,6 +32,15 @@ _TAKE_SYSTEM = (
 )
 
 
+def storable(text: str) -> bool:
+    """Whether a text can be stored: neither a NUL nor half of a surrogate pair is in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 def sqlalchemy_url(database_url: str) -> str:
     """The URL of the same database for SQLAlchemy, on our one driver."""
     url = make_url(database_url.replace("postgres://", "postgresql://", 1))

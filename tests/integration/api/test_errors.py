@@ -104,6 +104,15 @@ async def test_a_bad_value_anywhere_is_refused_and_breaks_nothing(
         ),
         *(("POST", "api-keys", {"name": "chave", key: bad}) for key in ("name", "role")),
         ("POST", "lists", {"name": bad}),
+        *(
+            ("POST", f"dead-letters/{action}", {key: bad})
+            for action in ("retry", "discard")
+            for key in ("ids", "campaign", "code", "\ud800")
+        ),
+        *(
+            ("PUT", "settings/campaigns", {key: bad})
+            for key in [*await alone("GET", "settings/campaigns"), "\ud800"]
+        ),
     ]  # fmt: skip
     for method, path, body in bodies:
         await refused_or_made(alone, method, path, body)

@@ -84,11 +84,7 @@ async def test_a_workspace_says_itself_which_tags_forbid_it(
     people = await factories.contacts(runtime, workspace, 2)
     for person, tag in zip(people, ("STOP", "Não enviar"), strict=True):
         await api("PATCH", f"contacts/{person}", {"tags": [tag]})
-    async with runtime.db.workspace(workspace) as tx:
-        await tx.run(
-            "INSERT INTO setting (workspace_id, key, value)"
-            " VALUES (current_workspace_id(), 'suppressionTagNames', '[\"não enviar\"]')"
-        )
+    await api("PUT", "settings/campaigns", {"suppressionTagNames": [" NÃO enviar "]})
     given = await wish(runtime, workspace, audience={"contact_ids": people})
     campaign = await started(api, given, finish_jobs)
     assert await deliveries(api, campaign) == {

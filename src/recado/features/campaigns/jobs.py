@@ -80,7 +80,7 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             list_ids=audience.get("list_ids", []),
             tags=[tag.lower() for tag in audience.get("tags", [])],
             contact_ids=audience.get("contact_ids", []),
-            suppression_tags=[tag.lower() for tag in suppressing],
+            suppression_tags=[tag.strip().lower() for tag in suppressing],
         )
         if added >= MANY:
             await tx.run("SELECT refresh_delivery_statistics()")

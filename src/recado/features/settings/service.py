@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from recado.domain import campaign_settings
-from recado.platform.postgres import Transaction
+from recado.platform.postgres import Transaction, storable
 
 
 async def saved(tx: Transaction) -> dict[str, Any]:
@@ -24,7 +24,16 @@ async def save(tx: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidSettings: A key or a value is wrong; nothing is saved.
     """
-    for key, value in campaign_settings.validated(given).items():
+    chosen = campaign_settings.validated(given)
+    wrong = {
+        key: "a list of tags"
+        for key, value in chosen.items()
+        if isinstance(value, list) and not all(map(storable, value))
+    }
+    if wrong:
+        known = ", ".join(campaign_settings.KEYS)
+        raise campaign_settings.InvalidSettings(fields=wrong, known=known)
+    for key, value in chosen.items():
         await tx.run(
             "INSERT INTO setting (workspace_id, key, value)"
             " VALUES (%(workspace_id)s, %(key)s, %(value)s)"

@@ -11,7 +11,7 @@ from recado.domain.errors import Conflict, InvalidInput, Unauthenticated
 from recado.domain.ids import UserId, WorkspaceId
 from recado.features.users.models import Membership, User
 from recado.features.users.roles import Role
-from recado.platform.postgres import Database, Transaction
+from recado.platform.postgres import Database, Transaction, storable
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024  # hashing cost grows with length: a huge one would be an attack
@@ -108,7 +108,7 @@ async def sign_in(db: Database, *, email: str, password: str) -> SignedIn:
         WrongLogin: No such user, a wrong password, a disabled user, or one without a workspace;
             which of them it was is not told.
     """
-    if not (_well_formed(email) and _well_formed(password)):
+    if not (storable(email) and storable(password)):  # so it is nobody's
         raise WrongLogin
     async with db.system() as tx:
         user = await by_email(tx, email)
@@ -122,15 +122,6 @@ async def sign_in(db: Database, *, email: str, password: str) -> SignedIn:
     if found is None:
         raise WrongLogin
     return found
-
-
-def _well_formed(text: str) -> bool:
-    """Whether a text can be stored and hashed; nobody's e-mail or password is any other."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\x00" not in text
 
 
 async def signed_in(

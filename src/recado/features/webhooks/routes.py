@@ -8,7 +8,7 @@ from typing import LiteralString
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
-from recado.platform.postgres import Row
+from recado.platform.postgres import Row, storable
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
 
@@ -78,8 +78,7 @@ class Routes:
         self._remembered[name] = (time.monotonic() + REMEMBERED_SECONDS, target)
 
     async def _read(self, statement: LiteralString, provider: str, names: list[str]) -> list[Row]:
-        # No address and no number has a NUL, and PostgreSQL would refuse to look for it.
-        names = [name for name in names if "\x00" not in name]
+        names = [name for name in names if storable(name)]
         if not names:
             return []
         async with self._runtime.db.system() as tx:
