@@ -1,7 +1,8 @@
 """``recado campaign``."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -121,16 +122,20 @@ def report(
         campaign_id = CampaignId(campaign)
         async with runtime.db.workspace(workspace_id) as tx:
             await service.get(tx, campaign_id)
-        async for piece in reports.report(runtime.db, workspace_id, campaign_id):
-            file.write(piece)
+        with out.open("w", encoding="utf-8", newline="") if out else _stdout() as file:
+            async for piece in reports.report(runtime.db, workspace_id, campaign_id):
+                file.write(piece)
 
-    with out.open("w", encoding="utf-8", newline="") if out else _stdout() as file:
-        installation.in_workspace(workspace, work)
+    installation.in_workspace(workspace, work)
 
 
-def _stdout() -> TextIO:
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
     """Standard output as the report wants it, whatever the terminal's encoding is."""
-    return TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    file = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    yield file
+    file.flush()
+    file.detach()
 
 
 def _move(

@@ -2,13 +2,37 @@
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
+import psycopg
 import typer
+from redis.exceptions import RedisError
+from sqlalchemy import exc as sqlalchemy_errors
 
 from recado import __version__
 from recado.cli import admin, campaigns, contacts, sending, servers
 from recado.cli.language import language
-from recado.domain.errors import RecadoError
+from recado.domain.errors import InvalidInput, RecadoError, Unavailable
+
+SERVER_AWAY = (
+    psycopg.OperationalError,
+    sqlalchemy_errors.OperationalError,
+    sqlalchemy_errors.InterfaceError,
+    sqlalchemy_errors.TimeoutError,
+    RedisError,
+    ConnectionError,
+)
+
+
+class ServerAway(Unavailable):
+    code = "server_away"
+    sentence = "A server does not answer: {why}. 'recado doctor' says which and how to mend it."
+
+
+class FileUnusable(InvalidInput):
+    code = "file_unusable"
+    sentence = "The file {path} cannot be used: {why}. Choose another, or change its permissions."
+
 
 app = typer.Typer(
     name="recado",
@@ -47,9 +71,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=list(arguments) if arguments is not None else None, standalone_mode=True)
     except RecadoError as error:
-        lines = [language().error(error)]
-        lines += [f"  {field}: {problem}" for field, problem in error.fields.items()]
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.exit(1)
+        _fail(error)
+    except SERVER_AWAY as error:
+        _fail(ServerAway(why=_first_line(error)))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(FileUnusable(path=error.filename, why=error.strerror))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(error: RecadoError) -> NoReturn:
+    words = language()
+    lines = [words.error(error)]
+    lines += [f"  {field}: {words.gettext(why)}" for field, why in error.fields.items()]
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.exit(1)
+
+
+def _first_line(error: BaseException) -> str:
+    """What the driver itself says; SQLAlchemy adds advice for programmers."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(error).__name__
