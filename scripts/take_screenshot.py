@@ -24,7 +24,7 @@ TEXT = "Olá {nome|morador}, tudo bem? Amanhã às 19h30 tem assembleia do {cond
 PER_SECOND = 20
 WANTED_SHARE = 0.62  # of the campaign, when the picture is taken
 FAULTS = {"rules": [{"rate": 0.02, "fault": {"kind": "error", "code": 131026}}]}
-SIZE = {"width": 1280, "height": 1000}
+SIZE = {"width": 1280, "height": 1240}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
