@@ -29,7 +29,7 @@ from recado.platform.postgres import Database
 from recado.platform.queue import JobQueue
 from recado.platform.runtime import Runtime
 
-EXAMPLES = 20
+EXAMPLES = 12
 AS_DESCRIBED = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,

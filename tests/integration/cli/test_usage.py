@@ -1,10 +1,5 @@
 """Help, exit codes, and errors in one sentence: 0 done, 1 failed, 2 bad usage."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import typer.main
 from tests.integration.cli.commands import Recado, sentence
@@ -120,20 +115,3 @@ def test_while_a_server_is_away_one_sentence_says_so(
         assert "does not answer" in said
     else:
         assert said.startswith("There is no such campaign")  # PostgreSQL alone is asked
-
-
-def test_the_command_itself_ends_with_its_code_and_writes_a_report_to_a_pipe(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    clean = {**os.environ, **environment, "RECADO_HOME": str(tmp_path), "LC_ALL": "C"}
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "recado", *arguments],
-            env=clean, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    ended = run("campaign", "report", "999999", "--workspace", "nobody")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert len(ended.stderr.splitlines()) == 1
-    assert "Exception" not in ended.stderr

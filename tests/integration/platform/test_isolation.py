@@ -8,6 +8,10 @@ from tests.integration.platform.conftest import Tenants
 
 from recado.platform.postgres import Transaction
 
+BACKWARDS = """
+ALTER TABLE tag ADD CONSTRAINT own_fkey FOREIGN KEY (id, workspace_id)
+REFERENCES contact (id, workspace_id) NOT VALID
+"""
 BAD_TABLES: list[tuple[str, str]] = [
     ("CREATE TABLE bad (a int)", "no workspace_id"),
     ("CREATE TABLE bad (workspace_id bigint PRIMARY KEY)", "not enabled and forced"),
@@ -25,10 +29,7 @@ BAD_TABLES: list[tuple[str, str]] = [
     ("CREATE UNIQUE INDEX bad ON contact (id)", "bad does not begin"),
     ("CREATE UNIQUE INDEX bad ON contact (lower(phone), workspace_id)", "bad does not begin"),
     ("ALTER TABLE callback ADD FOREIGN KEY (error) REFERENCES channel_route", "leaves the"),
-    (
-        "ALTER TABLE tag ADD FOREIGN KEY (id, workspace_id) REFERENCES contact (id, workspace_id)",
-        "fkey does not begin with workspace_id on both sides",
-    ),
+    (BACKWARDS, "own_fkey does not begin with workspace_id on both sides"),
     ("CREATE VIEW bad AS SELECT * FROM contact", "passes row-level security by"),
     ("GRANT SELECT ON app_user TO recado_app", "app_user: recado_app SELECT"),
     ("GRANT SELECT ON contact TO recado_jobs", "contact: recado_jobs SELECT"),
@@ -150,8 +151,10 @@ async def test_a_workspace_deletes_only_its_own_rows_of_every_table(tenants: Ten
             assert await tx.value(f"SELECT count(*) FROM {table}") == 0
         async with tx.taking("recado_system"):
             for table in ordered:
-                left = await tx.all(f"SELECT workspace_id FROM {table}")
-                assert left == [{"workspace_id": tenants.two}], table
+                left = await tx.all(f"SELECT DISTINCT workspace_id FROM {table}")
+                workspaces = {row["workspace_id"] for row in left}
+                assert tenants.two in workspaces, table
+                assert tenants.one not in workspaces, table
         await tx.session.rollback()
 
 
@@ -235,7 +238,7 @@ async def test_a_failed_transaction_leaves_neither_role_nor_workspace(tenants: T
 async def test_one_step_as_another_role_ends_in_ones_own(tenants: Tenants) -> None:
     async with tenants.db.workspace(tenants.one) as tx:
         async with tx.taking("recado_system"):
-            assert await tx.value("SELECT count(DISTINCT workspace_id) FROM contact") == 2
+            assert await tx.value("SELECT count(DISTINCT workspace_id) FROM contact") >= 2
         assert await tx.value("SELECT current_user") == "recado_app"
         assert await tx.value("SELECT count(DISTINCT workspace_id) FROM contact") == 1
         with pytest.raises(LookupError):

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -26,6 +28,7 @@ def login(
         yield url.render_as_string(hide_password=False), superuser
 
 
+MIGRATION_LOCK = 7_235_201_866  # as migrations/env.py has it
 Login = tuple[str, "psycopg.Connection[tuple[object, ...]]"]
 
 
@@ -56,8 +59,16 @@ def test_processes_that_migrate_at_once_do_it_once(own_servers: embedded.Embedde
     url = make_url(own_servers.database_url).set(database="at_once")
     text = url.render_as_string(hide_password=False)
     command = "import sys; from recado.platform import migrations; migrations.upgrade(sys.argv[1])"
-    running = [subprocess.Popen([sys.executable, "-c", command, text]) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    with psycopg.connect(text, autocommit=True) as gate, ThreadPoolExecutor(1) as thread:
+        gate.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        process = subprocess.Popen([sys.executable, "-c", command, text])
+        here = thread.submit(migrations.upgrade, text)
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while process.poll() is None and gate.execute(waiting).fetchone() != (2,):
+            time.sleep(0.02)
+        gate.execute("SELECT pg_advisory_unlock_all()")
+        here.result(timeout=60)
+        assert process.wait(timeout=60) == 0
     assert not migrations.pending(text)
 
 
