@@ -1,14 +1,16 @@
 """Channels on the running simulator."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from psycopg.types.json import Jsonb
 from tests import factories
-from tests.integration.dispatch.driving import Number, Simulator
+from tests.integration.dispatch.driving import Number, Simulator, known_to_redis
 from tests.integration.dispatch.own import own_database, own_runtime
+from tests.integration.dispatch.stack import Product, Stack, running
 from tests.support.processes import Installation
 
 from recado.domain.ids import ChannelId, WorkspaceId
@@ -35,7 +37,7 @@ async def number(
     simulator: Simulator, runtime: Runtime, transport: AiohttpTransport, workspace: WorkspaceId
 ) -> Number:
     """A channel that no worker process drives, as nobody has woken it."""
-    return await _number(runtime, transport, workspace)
+    return await _number(runtime, transport, workspace, perSecond=200)
 
 
 @pytest.fixture
@@ -63,6 +65,7 @@ async def _number(
                 pacing=Jsonb(pacing),
                 id=channel.id,
             )
+    await known_to_redis(runtime, workspace, ChannelId(channel.id))
     return Number(
         runtime, transport, workspace, ChannelId(channel.id), str(channel.config["phone_number_id"])
     )
@@ -94,3 +97,18 @@ async def quiet_number(
         await tx.run("DELETE FROM campaign")
         await tx.run("DELETE FROM drive")
     await simulator.settings(retry_attempts=12)
+
+
+@pytest.fixture(scope="session")
+async def stack(environment: dict[str, str], folder: Path) -> AsyncIterator[Stack]:
+    """An installation whose servers and workers a test may stop."""
+    async with running(folder / "stack", environment["RECADO_SECRET_KEY"]) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def product(stack: Stack) -> AsyncIterator[Product]:
+    """A workspace of that installation; nothing works for it before a worker is started."""
+    await stack.simulator.settings(**CALM)
+    yield await stack.workspace()
+    await stack.simulator.faults()

@@ -3,17 +3,20 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from psycopg.types.json import Jsonb
+from redis.exceptions import RedisError
 from tests import factories
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, DeliveryId, RunId, WorkspaceId
 from recado.features.dispatch.driver import ChannelDriver
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
+from recado.features.dispatch.limiter import ChannelLimiter
 from recado.platform.postgres import Row
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
@@ -31,6 +34,17 @@ async def until(
         if loop.time() > deadline:
             raise AssertionError(f"{what} did not come to be within {seconds} s")
         await asyncio.sleep(0.02)
+
+
+async def known_to_redis(
+    runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId
+) -> None:
+    """Spare a fresh channel the second for which one stands still that Redis knows nothing of."""
+    limiter = ChannelLimiter(runtime.redis, workspace_id, channel_id, 0)
+    with suppress(RedisError):  # a connection from before a restart
+        await limiter.take([], stand_still=0)
+        return
+    await limiter.take([], stand_still=0)
 
 
 @dataclass

@@ -22,7 +22,7 @@ async def claimed(number: Number, count: int = 1) -> tuple[RunId, Ledger, list[C
     """A run whose deliveries are all claimed by a driver."""
     run_id = await number.run(count)
     ledger = number.ledger()
-    await ledger.take([])
+    await ledger.take()
     claims = await ledger.claim(await ledger.plan(), count)
     assert len(claims) == count
     return run_id, ledger, claims

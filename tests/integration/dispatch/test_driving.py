@@ -200,7 +200,7 @@ async def test_claims_made_after_a_channel_was_lost_are_found(
 ) -> None:
     run_id = await number.run(30)
     late = number.ledger()  # of a worker that is stopped for a while
-    await late.take([])
+    await late.take()
     plan = await late.plan()
     driving = asyncio.create_task(number.driver().drive())
     await simulator.saw(number.number, 1)
@@ -219,7 +219,7 @@ async def test_what_an_earlier_driver_surely_did_not_send_is_sent(
     """Also if PostgreSQL goes away after the earlier lease was revoked in Redis."""
     run_id = await number.run(30)
     dead = number.ledger()
-    await dead.take([])
+    await dead.take()
     assert len(await dead.claim(await dead.plan(), 10)) == 10
     driver = number.driver()
 

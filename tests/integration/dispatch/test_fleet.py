@@ -1,7 +1,7 @@
 """A worker's channels: no error of one stops it or the others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import psycopg
@@ -14,7 +14,7 @@ from recado.features.dispatch import fleet as fleet_module
 from recado.features.dispatch.fleet import Fleet
 from recado.features.dispatch.jobs import sweep_runs
 from recado.features.dispatch.leases import wake, wake_run
-from recado.platform import clock
+from recado.platform import clock, settings
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport
 
@@ -205,3 +205,38 @@ async def test_the_sweeper_leaves_a_paused_run_alone(quiet_number: Number) -> No
     await quiet_number.run(3, status="paused")
     await sweep(quiet_number)
     assert await quiet_number.rows("SELECT FROM drive") == []
+
+
+@pytest.fixture
+def usual_leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leases as long as they are where nobody tests."""
+    monkeypatch.delenv("RECADO_LEASE_SECONDS")
+    settings.sending.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.sending.cache_clear()
+
+
+async def test_batches_keep_the_statements_for_a_message_under_a_tenth(
+    quiet_number: Number, usual_leases: None, working: Workers, quiet_database_url: str
+) -> None:
+    messages = 500
+    await quiet_number.execute("""UPDATE channel SET pacing = '{"preset": "cloud"}'""")
+    run_id = await quiet_number.run(messages)
+    with psycopg.connect(quiet_database_url, autocommit=True) as superuser:
+        superuser.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        superuser.execute("SELECT pg_stat_statements_reset()")
+        async with working("one") as fleet:
+            await start(quiet_number, run_id)
+            await asyncio.sleep(messages / 80)  # asking whether it is done would count as well
+            await asyncio.gather(*fleet._tasks)
+        rows = superuser.execute(
+            "SELECT calls, left(query, 100) FROM pg_stat_statements s"
+            " JOIN pg_roles r ON r.oid = s.userid"
+            " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND r.rolname LIKE 'recado_%' AND query !~* '^(BEGIN|COMMIT|SELECT set_config)'"
+            " ORDER BY calls DESC"
+        ).fetchall()
+    assert (await quiet_number.run_row(run_id))["status"] == "completed"
+    statements = sum(calls for calls, _ in rows)
+    assert 0 < statements < messages / 10, rows

@@ -20,7 +20,7 @@ from tests.unit.providers.raw_server import (
 from recado.providers import transport as transport_module
 from recado.providers.base import HttpRequest
 from recado.providers.errors import GrantExpired, NoAnswer, NotSent
-from recado.providers.transport import LARGEST_ANSWER, AiohttpTransport
+from recado.providers.transport import LARGEST_ANSWER, LAST_TURN, AiohttpTransport
 
 TIMEOUT = 5.0
 
@@ -243,7 +243,7 @@ async def test_when_many_grants_die_at_random_no_byte_of_theirs_leaves(
     async with serving(FINE) as server:
         sent = 0
         for round_ in range(200):
-            margin = (round_ % 20 - 10) / 10_000  # from a millisecond ago to a millisecond ahead
+            margin = LAST_TURN + (round_ % 20 - 10) / 10_000  # a millisecond less, or more
             try:
                 await transport.send(
                     post(server.url), write_before=time.monotonic() + margin, timeout=TIMEOUT

@@ -136,12 +136,13 @@ class ChannelDriver:
 
     async def _take(self) -> None:
         await self._let_go()
+        self._plan_until = 0.0
+        plan = await self._read_plan()
         on_the_wire = self._departures.references
-        for lost in await self._ledger.take(on_the_wire):
+        for lost in await self._ledger.take(on_the_wire, owed=plan.slowest):
             self._recorder.add(lost)
         self._departures.forgotten(on_the_wire)
         self._taken = True
-        self._plan_until = 0.0
 
     async def _read_plan(self) -> ChannelPlan:
         """The plan, read again from time to time; what waits already goes by the new one."""

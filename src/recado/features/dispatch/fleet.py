@@ -15,8 +15,9 @@ from recado.providers.base import Transport
 log = logging.get(__name__)
 
 MOST_CHANNELS = 1_000  # a process
-LONGEST_SLEEP = 2.0  # seconds; a wake-up that got lost is found after so long
+LONGEST_SLEEP = 5.0  # seconds; a wake-up that got lost is found after so long
 SHORTEST_SLEEP = 0.05
+AWAY_SLEEP = 0.5  # while PostgreSQL is away
 RENEWALS_A_LEASE = 3
 AFTER_FAILURE_SECONDS = 5.0  # until a channel whose driver failed is tried again
 LISTEN_AGAIN_SECONDS = 1.0
@@ -70,7 +71,7 @@ class Fleet:
             seconds = await self._leases.next_due()
         except DATABASE_AWAY as error:
             log.warning("worker waits for PostgreSQL", error=str(error))
-            return LONGEST_SLEEP / 4
+            return AWAY_SLEEP
         except Exception:
             log.exception("due channels not leased")
             return LONGEST_SLEEP

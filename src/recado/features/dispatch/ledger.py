@@ -39,11 +39,14 @@ class Ledger:
         """The channel and what it may send for, as of now."""
         return await load_plan(self._runtime, self._workspace_id, self._channel_id)
 
-    async def take(self, on_the_wire: Collection[Reference]) -> list[Result]:
+    async def take(
+        self, on_the_wire: Collection[Reference] = (), *, owed: float = 0
+    ) -> list[Result]:
         """Revoke the earlier driver, and settle what it left.
 
         Args:
             on_the_wire: Attempts of ours whose outcome is not on record yet.
+            owed: Seconds after which no window and no interval can be owed any more.
 
         Returns:
             Attempts that may have left with it, to be recorded as unknown. Those that provably
@@ -52,7 +55,9 @@ class Ledger:
         Raises:
             LeaseLost: Someone has taken the channel after us.
         """
-        taken = await self.limiter.take(list(on_the_wire), stand_still=await self._stand_still())
+        taken = await self.limiter.take(
+            list(on_the_wire), stand_still=await self._stand_still(owed)
+        )
         if taken.previous is not None:
             # Kept for the next try, should PostgreSQL be away from here on.
             self._revoked[taken.previous] = taken.in_flight
@@ -74,9 +79,8 @@ class Ledger:
             )
         return [takeover.lost(reference) for reference in may_have_left]
 
-    async def _stand_still(self) -> float:
+    async def _stand_still(self, owed: float) -> float:
         """Seconds of silence that keep every limit, whatever left before Redis forgot it."""
-        owed = (await self.plan()).slowest
         async with self._db.workspace(self._workspace_id) as tx:
             has_sent = await tx.value(
                 SQL["has_sent_since"],

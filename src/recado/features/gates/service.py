@@ -15,6 +15,7 @@ log = logging.get(__name__)
 
 OPEN = frozenset({"running", "preparing"})
 GRANT_LIFE = 0.025  # seconds; a message that was let pass has left, or never will, after so long
+_TRIES = 3  # a connection that was open before Redis restarted fails once
 _LIFE = 3600  # seconds; a claim is looked at again every few seconds, so this is for ever
 
 
@@ -78,14 +79,19 @@ async def reopen(redis: "Redis", seen: Mapping[str, str]) -> None:
 async def _close(redis: "Redis", gates: Mapping[str, str]) -> None:
     if not gates:
         return
-    try:
-        async with redis.pipeline(transaction=False) as pipe:
-            for gate, why in gates.items():
-                # No two closings look alike, so that none is undone in place of another.
-                pipe.set(gate, f"{why}:{secrets.token_hex(4)}", ex=_LIFE)
-            await pipe.execute()
-    except (RedisError, OSError) as error:
-        log.warning("gates not written", error=str(error))
-        return
+    # No two closings look alike, so that none is undone in place of another.
+    held = {gate: f"{why}:{secrets.token_hex(4)}" for gate, why in gates.items()}
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            async with redis.pipeline(transaction=False) as pipe:
+                for gate, value in held.items():
+                    pipe.set(gate, value, ex=_LIFE)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            if not tries_left:
+                log.warning("gates not written", error=str(error))
+                return
+        else:
+            break
     # What was let pass a moment ago is on the wire by then, or its grant has died.
     await asyncio.sleep(GRANT_LIFE)
