@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.blueprints import Blueprint
-from procrastinate.exceptions import AlreadyEnqueued
-from procrastinate.jobs import Status
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
 
 from recado.platform import logging
 from recado.platform.postgres import Transaction
@@ -34,6 +34,7 @@ POLL_SECONDS = 5.0  # for jobs whose time has come; new ones are told by NOTIFY
 HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 20.0
 MOST_TAKEOVERS = 3
+_WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %(once)s AND status = 'todo'"
 LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -92,6 +93,8 @@ class JobQueue:
             connection=connection,
         )
         async with tx.taking("recado_jobs", schema="procrastinate"):
+            if once is not None and await tx.value(_WAITS, once=once):
+                return  # asked first, as most often it does, and an error would be in the log
             try:
                 # A savepoint, because a job that waits already must not abort the transaction.
                 async with connection.transaction():
@@ -151,15 +154,26 @@ class JobQueue:
                 seconds_since_heartbeat=STALLED_AFTER_SECONDS
             )
             for job in stalled:
-                if job.attempts >= MOST_TAKEOVERS:
-                    log.error("job given up after takeovers", job=job.id, task=job.task_name)
-                    await self.app.job_manager.finish_job_by_id_async(
-                        job_id=job.id or 0, status=Status.FAILED, delete_job=False
-                    )
-                else:
-                    log.warning("job taken over", job=job.id, task=job.task_name)
-                    await self.app.job_manager.retry_job(job)
+                try:
+                    await self._take_over(job)
+                except ConnectorException as error:
+                    # Another worker may have been faster; one job must not keep the others down.
+                    log.warning("job not taken over", job=job.id, error=str(error))
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _take_over(self, job: Job) -> None:
+        """Have a dead worker's job done again, unless it is hopeless or waits again already."""
+        jobs, job_id = self.app.job_manager, job.id or 0
+        if job.attempts >= MOST_TAKEOVERS:
+            log.error("job given up after takeovers", job=job_id, task=job.task_name)
+            await jobs.finish_job_by_id_async(job_id=job_id, status=Status.FAILED, delete_job=False)
+            return
+        log.warning("job taken over", job=job_id, task=job.task_name)
+        try:
+            await jobs.retry_job(job)
+        except UniqueViolation:
+            # The same work waits under the same name: that job will do it.
+            await jobs.finish_job_by_id_async(job_id=job_id, status=Status.FAILED, delete_job=True)
 
     async def workers_alive(self, tx: Transaction) -> int:
         """How many queue workers gave a sign of life lately."""

@@ -257,6 +257,22 @@ async def test_a_job_that_takes_every_worker_down_is_given_up_in_the_end(
     assert notes.numbers == []
 
 
+async def test_a_dead_workers_job_is_left_to_one_that_waits_under_its_name(
+    db: Database, jobs: JobQueue
+) -> None:
+    for number in (1, 2):
+        async with db.system() as tx:
+            await jobs.defer(tx, "tests:note", once="same", number=number)
+            async with tx.taking("recado_jobs", schema="procrastinate"):
+                if number == 1:  # taken by a worker that no longer is
+                    await tx.run("UPDATE procrastinate_jobs SET status = 'doing'")
+    async with jobs.app.open_async():
+        [dead] = await jobs.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=0)
+        await jobs._take_over(dead)
+    [left] = await waiting(db)
+    assert (left["status"], left["args"]["number"]) == ("todo", 2)
+
+
 async def test_while_postgresql_is_away_a_transaction_says_so() -> None:
     away = Database("postgresql://postgres:x@127.0.0.1:1/recado", pool_size=2)
     with pytest.raises(DATABASE_AWAY):
