@@ -21,6 +21,11 @@ apikey = typer.Typer(help="API keys.", no_args_is_help=True)
 Workspace = Annotated[str | None, typer.Option(help="Name of the workspace.")]
 
 
+class UserMissing(InvalidInput):
+    code = "user_missing"
+    sentence = "There is no user with the e-mail {email}. Make one with 'recado user create'."
+
+
 class PasswordMissing(InvalidInput):
     code = "password_missing"
     sentence = "There is no password. Write it on standard input, or type it when asked."
@@ -77,6 +82,25 @@ def create_user(
             made = await users.create(tx, email=email, password=password, name=name)
             await users.join(tx, user_id=made.id, workspace_id=workspace_id, role=role)
             return made.id
+
+    typer.echo(installation.in_workspace(workspace, work))
+
+
+@user.command("join")
+def join_workspace(
+    email: Annotated[str, typer.Argument(help="Of a user that there is.")],
+    role: Annotated[Role, typer.Option(help="In the workspace.")] = Role.OPERATOR,
+    workspace: Workspace = None,
+) -> None:
+    """Make a user a member of a workspace, or change the role there."""
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> int:
+        async with runtime.db.system() as tx:
+            found = await users.by_email(tx, email)
+            if found is None:
+                raise UserMissing(email=email)
+            await users.join(tx, user_id=found.id, workspace_id=workspace_id, role=role)
+            return found.id
 
     typer.echo(installation.in_workspace(workspace, work))
 

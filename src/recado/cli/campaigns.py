@@ -13,7 +13,8 @@ from rich.console import Console
 
 from recado.cli import following, installation
 from recado.cli.language import language
-from recado.domain.errors import InvalidInput
+from recado.cli.sending import check_preset
+from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.audiences import lists
 from recado.features.campaigns import progress as campaign_progress
@@ -22,7 +23,14 @@ from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
 from recado.features.channels import service as channels
 from recado.features.reports import service as reports
 from recado.platform import clock
+from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
+
+
+class ListMissing(InvalidInput):
+    code = "list_missing"
+    sentence = "There is no list '{name}'. Check its name, or import a file with --list."
+
 
 app = typer.Typer(help="Campaigns.", no_args_is_help=True)
 
@@ -45,12 +53,15 @@ def create(
     preset: Annotated[str | None, typer.Option(help="How fast at most.")] = None,
     workspace: Workspace = None,
 ) -> None:
-    """Add a draft and print its id."""
+    """Add a draft and print its id; the channel may be left out where there is only one."""
+    check_preset(preset)
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> int:
         async with runtime.db.workspace(workspace_id) as tx:
-            channel_ids = [(await channels.named(tx, one)).id for one in channel or []]
-            list_ids = [await lists.named(tx, one) for one in list_name or []]
+            known = await channels.everyone(tx, limit=200, after=None)
+            names: list[str | None] = [*channel] if channel else [None]
+            channel_ids = [following.chosen_channel(known, one) for one in names]
+            list_ids = [await _list(tx, one) for one in list_name or []]
             try:
                 given = NewCampaign(
                     name=name,
@@ -68,6 +79,13 @@ def create(
             return (await service.create(tx, given)).id
 
     typer.echo(installation.in_workspace(workspace, work))
+
+
+async def _list(tx: Transaction, name: str) -> int:
+    try:
+        return await lists.named(tx, name)
+    except NotFound as error:
+        raise ListMissing(name=name) from error
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from recado.cli.language import language
+from recado.domain import rendering
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, ImportId, ListId, WorkspaceId
 from recado.features.campaigns import progress as campaign_progress
@@ -19,12 +20,18 @@ from recado.features.channels import service as channels
 from recado.features.channels.models import Channel
 from recado.features.contacts.importing import service as imports
 from recado.features.contacts.importing.models import ContactImport
+from recado.features.contacts.reading import open_contacts
 from recado.platform import clock, settings
 from recado.platform.i18n import mark
 from recado.platform.runtime import Runtime
 
 ENDED = frozenset({"completed", "cancelled", "failed"})
 POLL_SECONDS = 0.3
+
+
+class ChannelMissing(InvalidInput):
+    code = "channel_missing"
+    sentence = "There is no channel '{name}'. The known ones are: {known}."
 
 
 class ChannelUnclear(InvalidInput):
@@ -109,8 +116,9 @@ async def import_and_start(
     """Import a file onto a list of its own and start a campaign to that list."""
     async with runtime.db.workspace(workspace_id) as tx:
         known = await channels.everyone(tx, limit=200, after=None)
-    channel = _channel(known, order.channel)
-    stamp = clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")
+    channel = chosen_channel(known, order.channel)
+    await _check_text(runtime, workspace_id, path, order.text)
+    stamp = clock.now().astimezone().strftime("%d/%m/%Y %H:%M:%S")
     done = await import_file(
         runtime,
         workspace_id,
@@ -137,6 +145,21 @@ async def import_and_start(
         campaign_id = CampaignId(campaign.id)
         await campaigns.start(tx, runtime, campaign_id, clock.now())
     return campaign_id
+
+
+async def _check_text(runtime: Runtime, workspace_id: WorkspaceId, path: Path, text: str) -> None:
+    """See that the text can be filled in from this file, before anything is imported.
+
+    Raises:
+        FileMissing: It is not there.
+        RecadoError: It is no file of contacts, or the text names what neither it nor a contact has.
+    """
+    if not await anyio.Path(path).is_file():
+        raise FileMissing(path=str(path))
+    opened = await anyio.to_thread.run_sync(lambda: open_contacts(path, filename=path.name))
+    async with runtime.db.workspace(workspace_id) as tx:
+        known = await campaigns.custom_fields(tx)
+    rendering.check(rendering.parse(text), [*known, *opened.columns.custom])
 
 
 async def follow(
@@ -226,13 +249,15 @@ def shown(state: str) -> str:
     return language().gettext(_STATES.get(state, state))
 
 
-def _channel(known: list[Channel], name: str | None) -> ChannelId:
+def chosen_channel(known: list[Channel], name: str | None) -> ChannelId:
     names = ", ".join(f"'{channel.name}'" for channel in known) or "-"
     if name is None and len(known) == 1:
         return ChannelId(known[0].id)
     for channel in known:
         if name is not None and channel.name.lower() == name.lower():
             return ChannelId(channel.id)
+    if name is not None:
+        raise ChannelMissing(name=name, known=names)
     raise ChannelUnclear(known=names)
 
 

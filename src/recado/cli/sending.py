@@ -9,14 +9,8 @@ from rich.console import Console
 from recado.cli import following, installation
 from recado.cli.language import language
 from recado.domain import pacing, rendering
-from recado.domain.errors import InvalidInput
 from recado.domain.ids import WorkspaceId
 from recado.platform.runtime import Runtime
-
-
-class UnknownPreset(InvalidInput):
-    code = "unknown_preset"
-    sentence = "There is no preset '{preset}'. Use one of: {known}."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,8 +27,7 @@ def send(
     workspace: Annotated[str | None, typer.Option(help="Name of the workspace.")] = None,
 ) -> None:
     """Import contacts, and start a campaign to them."""
-    if preset is not None and preset not in pacing.PRESETS:
-        raise UnknownPreset(preset=preset, known=", ".join(pacing.PRESETS))
+    check_preset(preset)
     rendering.parse(text)  # before the import, which may take a while
     console = Console()
     order = following.Order(text=text, channel=channel, name=file.name, preset=preset)
@@ -50,3 +43,14 @@ def send(
 
     if installation.in_workspace(workspace, work) in {"failed", "cancelled"}:
         raise typer.Exit(1)
+
+
+def check_preset(preset: str | None) -> None:
+    """Refuse a preset that there is not, as bad usage."""
+    if preset is not None and preset not in pacing.PRESETS:
+        sentence = language().gettext(
+            "There is no preset '{preset}'. Use one of: {known}.",
+            preset=preset,
+            known=", ".join(pacing.PRESETS),
+        )
+        raise typer.BadParameter(sentence, param_hint="--preset")

@@ -12,18 +12,14 @@ from rich.console import Console
 from recado.bootstrap import direct_url
 from recado.cli import installation, supervisor, up
 from recado.cli.checks import findings
-from recado.domain.errors import InvalidInput, Unavailable
+from recado.cli.language import language
+from recado.domain.errors import Unavailable
 from recado.platform import migrations
 from recado.simulator import server as simulator_server
 from recado.worker import known_queues, work
 
 LARGEST_PORT = 65_535
 Port = Annotated[int, typer.Option(min=0, max=LARGEST_PORT)]
-
-
-class UnknownQueue(InvalidInput):
-    code = "unknown_queue"
-    sentence = "There is no queue '{queue}'. The known ones are: {known}."
 
 
 class BehindSchema(Unavailable):
@@ -83,7 +79,12 @@ def worker(
     chosen = [queue.strip() for queue in queues.split(",") if queue.strip()]
     for queue in chosen:
         if queue not in known_queues():
-            raise UnknownQueue(queue=queue, known=", ".join(known_queues()))
+            sentence = language().gettext(
+                "There is no queue '{queue}'. The known ones are: {known}.",
+                queue=queue,
+                known=", ".join(known_queues()),
+            )
+            raise typer.BadParameter(sentence, param_hint="--queues")
     installation.reach()
     _need_schema()
     if processes == 1:
@@ -119,10 +120,12 @@ def doctor() -> None:
     wrong = False
     for finding in findings():
         mark = "[green]ok[/]" if finding.ok else "[red]!![/]"
-        console.print(f"{mark}  [bold]{finding.name}[/]", finding.detail, highlight=False)
+        console.print(
+            f"{mark}  [bold]{finding.name}[/]", finding.detail, highlight=False, soft_wrap=True
+        )
         if not finding.ok:
             wrong = True
-            console.print(f"      → {finding.remedy}", highlight=False)
+            console.print(f"      → {finding.remedy}", highlight=False, soft_wrap=True)
     raise typer.Exit(1 if wrong else 0)
 
 

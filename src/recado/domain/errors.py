@@ -75,12 +75,17 @@ class Forbidden(RecadoError):
     sentence = "Your role does not allow this. Ask an administrator of the workspace."
 
 
+NOTHING_SENTENCE = "There is nothing at this address. Check it against the description at /docs."
+
+
 class NotFound(RecadoError):
     code = "not_found"
     sentence = "There is no such {thing} in this workspace. Check the id."
 
-    def __init__(self, thing: str = "page", **params: object) -> None:
-        super().__init__(None, fields=None, thing=thing, **params)
+    def __init__(self, thing: str | None = None, **params: object) -> None:
+        """``thing``: what there is not; without it, it is the address that leads nowhere."""
+        sentence = None if thing or type(self) is not NotFound else NOTHING_SENTENCE
+        super().__init__(sentence, fields=None, thing=thing, **params)
 
 
 class Conflict(RecadoError):

@@ -20,13 +20,24 @@ class SecretsUnreadable(Unavailable):
     )
 
 
+class KeyUnusable(Unavailable):
+    code = "secret_key_unusable"
+    sentence = (
+        "RECADO_SECRET_KEY is no key: it takes 32 random bytes in url-safe base64. 'recado up' "
+        "makes one, in the file secret.key of its home."
+    )
+
+
 class Sealer:
     """Seals dictionaries of credentials; the first key seals, all open (rotation)."""
 
     def __init__(self, keys: str) -> None:
         """Keys are Fernet keys separated by commas, the newest first."""
         names = [key.strip() for key in keys.split(",") if key.strip()]
-        self._fernet = MultiFernet([Fernet(name) for name in names])
+        try:
+            self._fernet = MultiFernet([Fernet(name) for name in names])
+        except ValueError as error:
+            raise KeyUnusable from error
         self.session_secret = hashlib.sha256(b"session:" + names[0].encode()).hexdigest()
 
     def seal(self, values: Mapping[str, Any]) -> bytes:

@@ -65,6 +65,30 @@ def test_a_member_is_made_with_the_password_from_standard_input(
         assert sentence(recado(*other, typed=typed)).startswith(said)
 
 
+def test_a_user_joins_another_workspace_or_takes_another_role_there(
+    recado: Recado, company: str, superuser: "psycopg.Connection[tuple[object, ...]]"
+) -> None:
+    email = f"{company.replace(' ', '-')}@example.org"
+    made = recado("user", "create", email, "--workspace", company, typed="uma senha de teste\n")
+    other = f"Outra {company}"
+    recado("workspace", "create", other)
+    for role in ("viewer", "admin"):
+        joined = recado("user", "join", email, "--role", role, "--workspace", other)
+        assert joined.out == made.out
+    roles = superuser.execute(
+        "SELECT role FROM membership WHERE user_id = %s ORDER BY workspace_id", (made.out.strip(),)
+    ).fetchall()
+    assert roles == [("operator",), ("admin",)]
+    unknown = sentence(recado("user", "join", "x@example.org", "--workspace", other))
+    assert unknown.startswith("There is no user with the e-mail x@example.org.")
+
+
+@pytest.mark.parametrize("email", ["ana", "ana@", "@example.org", "ana@example", "a b@example.org"])
+def test_what_is_no_e_mail_is_refused(email: str, recado: Recado, company: str) -> None:
+    ended = recado("user", "create", email, "--workspace", company, typed="uma senha de teste\n")
+    assert sentence(ended).startswith(f"'{email}' is not an e-mail address.")
+
+
 def test_a_key_made_here_opens_the_api_as_far_as_its_role(
     recado: Recado, company: str, installation: Installation
 ) -> None:

@@ -106,12 +106,10 @@ REFUSED: list[tuple[dict[str, str | None], str]] = [
     ({"--text": "Olá {sobrenome}"}, "There is no variable {sobrenome}. The known ones are"),
     ({"--text": "Olá {nome"}, "The brace at character 5 has no partner."),
     ({"--text": " "}, "Some values are not valid."),
-    ({"--channel": None}, "The campaign has no channel to send through."),
-    ({"--channel": "nenhum"}, "There is no such channel in this workspace."),
+    ({"--channel": "nenhum"}, "There is no channel 'nenhum'. The known ones are: 'simulador'."),
     ({"--list": None}, "Some values are not valid."),
-    ({"--list": "nenhuma"}, "There is no such list in this workspace."),
+    ({"--list": "nenhuma"}, "There is no list 'nenhuma'."),
     ({"--list": None, "--tag": "nenhuma"}, "Some of the lists, tags, contacts or channels"),
-    ({"--preset": "reckless"}, "The pacing is not valid."),
     ({"--name": ""}, "Some values are not valid."),
 ]
 
@@ -176,8 +174,8 @@ def test_a_file_without_contacts_is_refused_before_anything_is_sent(
     ("arguments", "said"),
     [
         (["--text", "Olá {nome"], "The brace at character 5"),
-        (["--text", "Olá", "--preset", "reckless"], "There is no preset 'reckless'."),
-        (["--text", "Olá", "--channel", "nenhum"], "Say which channel to send through"),
+        (["--text", "Olá {sobrenome}"], "There is no variable {sobrenome}."),
+        (["--text", "Olá", "--channel", "nenhum"], "There is no channel 'nenhum'."),
     ],
 )
 def test_what_is_wrong_about_a_message_is_said_before_its_file_is_imported(
@@ -186,3 +184,9 @@ def test_what_is_wrong_about_a_message_is_said_before_its_file_is_imported(
     ended = recado("send", office.file(people()), *arguments, *office.here)
     assert sentence(ended).startswith(said)
     assert "Import" not in ended.out
+
+
+def test_a_preset_that_there_is_not_is_bad_usage(recado: Recado, office: Office) -> None:
+    ended = recado("send", office.file(people()), "--text", "Olá", "--preset", "reckless")
+    assert ended.code == 2
+    assert "There is no preset 'reckless'." in ended.err

@@ -76,9 +76,10 @@ def test_bad_usage_ends_with_2(arguments: list[str], recado: Recado) -> None:
 
 
 def test_a_queue_that_there_is_not_is_refused_with_those_there_are(recado: Recado) -> None:
-    said = sentence(recado("worker", "--queues", "imports,letters"))
-    assert said.startswith("There is no queue 'letters'.")
-    assert "campaign-messages" in said
+    ended = recado("worker", "--queues", "imports,letters")
+    assert ended.code == 2
+    assert "There is no queue 'letters'." in ended.err
+    assert "campaign-messages" in ended.err
 
 
 def test_without_an_installation_it_is_said_how_to_reach_one(

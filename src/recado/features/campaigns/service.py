@@ -43,8 +43,7 @@ async def create(tx: Transaction, given: NewCampaign) -> Campaign:
     if not given.channel_ids:
         raise ChannelNeeded(fields={"channel_ids": "one at least"})
     await _check_references(tx, given)
-    fields = await tx.all(SQL["custom_fields"], workspace_id=tx.workspace_id)
-    rendering.check(rendering.parse(given.content.text), [row["name"] for row in fields])
+    rendering.check(rendering.parse(given.content.text), await custom_fields(tx))
     campaign = Campaign(
         workspace_id=tx.workspace_id,
         name=given.name,
@@ -67,6 +66,12 @@ async def create(tx: Transaction, given: NewCampaign) -> Campaign:
     )
     await tx.session.flush()
     return campaign
+
+
+async def custom_fields(tx: Transaction) -> list[str]:
+    """The names of custom fields that some contact has."""
+    rows = await tx.all(SQL["custom_fields"], workspace_id=tx.workspace_id)
+    return [row["name"] for row in rows]
 
 
 async def _check_references(tx: Transaction, given: NewCampaign) -> None:

@@ -1,6 +1,7 @@
 """Users, their passwords and memberships."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 from pwdlib import PasswordHash
@@ -16,6 +17,7 @@ from recado.platform.postgres import Database, Transaction, storable
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024  # hashing cost grows with length: a huge one would be an attack
 
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")  # what it cannot be; no more is sure
 _passwords = PasswordHash.recommended()
 # Verified against when nobody has the e-mail, so that the answer takes as long.
 _NOBODY = _passwords.hash("nobody's password")
@@ -23,7 +25,15 @@ _NOBODY = _passwords.hash("nobody's password")
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    sentence = "A user with the e-mail {email} exists already. Add that user to the workspace."
+    sentence = (
+        "A user with the e-mail {email} exists already. Add that user to the workspace with "
+        "'recado user join'."
+    )
+
+
+class NotAnEmail(InvalidInput):
+    code = "not_an_email"
+    sentence = "'{email}' is not an e-mail address. Write one such as ana@example.org."
 
 
 class PasswordTooShort(InvalidInput):
@@ -54,9 +64,12 @@ async def create(
     """Add a user; needs a system transaction.
 
     Raises:
+        NotAnEmail: It is none.
         EmailTaken: Somebody has this e-mail, upper and lower case being the same.
         PasswordTooShort: Under 10 characters.
     """
+    if not _EMAIL.fullmatch(email.strip()):
+        raise NotAnEmail(email=email)
     hashed = await _hashed(password)
     user = User(email=email.strip(), name=name or email, password_hash=hashed, locale=locale)
     tx.session.add(user)

@@ -1,5 +1,7 @@
 """Background work on callbacks."""
 
+from datetime import timedelta
+
 from procrastinate import RetryStrategy
 from procrastinate.blueprints import Blueprint
 
@@ -8,6 +10,8 @@ from recado.features.webhooks.applying import apply_waiting
 from recado.features.webhooks.routes import SQL
 from recado.features.webhooks.store import defer_applying
 from recado.platform.runtime import Runtime
+
+KEPT = timedelta(days=7)  # as long as Meta repeats a callback that was not answered
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
@@ -28,5 +32,13 @@ def blueprint(runtime: Runtime) -> Blueprint:
         async with runtime.db.system() as tx:
             for row in await tx.all(SQL["workspaces_waiting"]):
                 await defer_applying(runtime, tx, WorkspaceId(row["workspace_id"]))
+
+    @tasks.periodic(cron="23 * * * *")
+    @tasks.task(name="forget", queue="inbound", queueing_lock="forget callbacks")
+    async def forget(timestamp: int) -> None:
+        """Applied callbacks are kept for questions, but not for ever."""
+        del timestamp
+        async with runtime.db.system() as tx:
+            await tx.run(SQL["forget"], age=KEPT)
 
     return tasks
