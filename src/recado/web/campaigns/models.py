@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recado.domain.runs import RunState, allowed
+from recado.domain.runs import RunEvent, RunState, allowed
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.schemas import Progress
 from recado.features.channels.models import Channel
@@ -74,6 +74,11 @@ def translated(language: Translator, table: Mapping[str, str]) -> dict[str, str]
     return {value: language.gettext(label) for value, label in table.items()}
 
 
+def offered(state: RunState) -> frozenset[RunEvent]:
+    """What a person may do in a state. One that waits for its time is started by its time."""
+    return allowed(state) - ({RunEvent.START} if state is RunState.SCHEDULED else set())
+
+
 def settled(progress: Progress) -> int:
     """Deliveries that are neither waiting nor being sent."""
     return progress.total - progress.pending - progress.sending
@@ -136,9 +141,9 @@ def progress_context(language: Translator, progress: Progress, pace: Pace) -> di
             progress=progress.model_dump_json(),
             history=json.dumps([pace.seconds, pace.per_minute]),
             texts=json.dumps(texts),
-            rules=json.dumps({state.value: sorted(allowed(state)) for state in RunState}),
+            rules=json.dumps({state.value: sorted(offered(state)) for state in RunState}),
         ),
-        "allowed": allowed(RunState(progress.status)),
+        "allowed": offered(RunState(progress.status)),
         "campaign_labels": texts["statuses"],
         "delivery_labels": translated(language, labels.DELIVERY),
         "paused_text": paused_text(texts, progress.paused_reason),
