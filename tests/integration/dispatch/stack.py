@@ -196,6 +196,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 def _open_to_all(folder: Path) -> None:
     """PostgreSQL runs under another account where the tests run as root."""
+    folder.parent.chmod(0o755)
     folder.mkdir()
     folder.chmod(0o755)
 

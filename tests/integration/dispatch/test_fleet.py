@@ -14,6 +14,7 @@ from recado.features.dispatch import fleet as fleet_module
 from recado.features.dispatch.fleet import Fleet
 from recado.features.dispatch.jobs import sweep_runs
 from recado.features.dispatch.leases import wake, wake_run
+from recado.features.dispatch.limiter import ChannelLimiter
 from recado.platform import clock, settings
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport
@@ -240,3 +241,19 @@ async def test_batches_keep_the_statements_for_a_message_under_a_tenth(
     assert (await quiet_number.run_row(run_id))["status"] == "completed"
     statements = sum(calls for calls, _ in rows)
     assert 0 < statements < messages / 10, rows
+
+
+async def test_a_database_that_redis_is_ahead_of_is_driven_all_the_same(
+    quiet_number: Number, working: Workers
+) -> None:
+    """It was restored from a backup, or it is a new one beside an old Redis."""
+    run_id = await quiet_number.run(3)
+    ahead = ChannelLimiter(
+        quiet_number.runtime.redis, quiet_number.workspace_id, quiet_number.channel_id, 5_000
+    )
+    await ahead.take([], stand_still=0)
+    async with working("one"):
+        await start(quiet_number, run_id)
+        await quiet_number.completed(run_id)
+    (row,) = await quiet_number.rows("SELECT token FROM drive")
+    assert row["token"] > 5_000

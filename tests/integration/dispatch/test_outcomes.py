@@ -86,6 +86,7 @@ async def test_a_throttled_channel_waits_and_burns_no_attempt(
     assert await drive(number) is None
     assert await attempts(number, run_id) == [1] * 30
     assert (await simulator.stats(number.number))["accepted"] == 30
+    assert (await channel_row(number))["paused_reason"] is None
 
 
 async def test_a_dead_token_pauses_the_channel_and_burns_nothing(

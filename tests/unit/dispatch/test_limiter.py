@@ -210,8 +210,9 @@ async def test_a_new_driver_revokes_the_old_one(limiter_of: MakeLimiter) -> None
     old, new = await taken(limiter_of(1)), await taken(limiter_of(2))
     with pytest.raises(LeaseLost):
         await reserve(old, 1, FREE)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost) as lost:
         await taken(old)
+    assert lost.value.above == 2
     assert (await reserve(new, 1, FREE)).granted == 1
 
 

@@ -1,7 +1,10 @@
 """Driving channels: who drives which, what is claimed, when it may leave, and what became of it.
 
-The way of a delivery: leases.py (which worker drives the channel) → driver.py (the loop) →
-claims.py (pending → sending, an attempt on record) → limiter.py and reserve.lua (may it leave
-now?) → sender.py (the request) → records.py (the outcome). takeover.py settles what a dead driver
-left. What may not live here: what a campaign says, and how a provider is spoken to.
+The way of a delivery: leases.py and fleet.py (which worker drives the channel) → driver.py (the
+loop, whose every word with PostgreSQL and Redis is in ledger.py) → claims.py (pending → sending,
+an attempt on record) → plans.py (its text) → turns.py (it waits for its turn) → limiter.py and
+reserve.lua (may it leave now?) → departures.py and sender.py (the request) → recorder.py and
+records.py (the outcome) → consequences.py (what that means for others). takeover.py settles what a
+dead driver left, finishing.py ends a run, jobs.py finds what was forgotten. What may not live here:
+what a campaign says, and how a provider is spoken to.
 """

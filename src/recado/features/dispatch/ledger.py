@@ -8,7 +8,7 @@ from recado.features.dispatch import claims, consequences, progress_feed, takeov
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.leases import SQL, Lease
-from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed
+from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed, LeaseLost
 from recado.features.dispatch.plans import ChannelPlan, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.gates import service as gates
@@ -30,6 +30,7 @@ class Ledger:
         self._db = runtime.db
         self._workspace_id = lease.workspace_id
         self._channel_id = lease.channel_id
+        self._token = lease.token
         self._revoked: dict[str, frozenset[str]] = {}  # lease → what was in flight at its end
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
@@ -37,7 +38,13 @@ class Ledger:
 
     async def plan(self) -> ChannelPlan:
         """The channel and what it may send for, as of now."""
-        return await load_plan(self._runtime, self._workspace_id, self._channel_id)
+        plan = await load_plan(self._runtime, self._workspace_id, self._channel_id)
+        if plan.channel.paused_reason is not None and plan.rest is None:
+            async with self._db.workspace(self._workspace_id) as tx:
+                await tx.run(
+                    SQL["end_hold"], workspace_id=self._workspace_id, channel_id=self._channel_id
+                )
+        return plan
 
     async def take(
         self, on_the_wire: Collection[Reference] = (), *, owed: float = 0
@@ -55,9 +62,12 @@ class Ledger:
         Raises:
             LeaseLost: Someone has taken the channel after us.
         """
-        taken = await self.limiter.take(
-            list(on_the_wire), stand_still=await self._stand_still(owed)
-        )
+        stand_still = await self._stand_still(owed)
+        try:
+            taken = await self.limiter.take(list(on_the_wire), stand_still=stand_still)
+        except LeaseLost as lost:
+            await self._catch_up(lost.above)
+            raise
         if taken.previous is not None:
             # Kept for the next try, should PostgreSQL be away from here on.
             self._revoked[taken.previous] = taken.in_flight
@@ -89,6 +99,19 @@ class Ledger:
                 age=timedelta(seconds=owed),
             )
         return STAND_STILL_SECONDS + (owed if has_sent else 0)
+
+    async def _catch_up(self, above: int | None) -> None:
+        """If PostgreSQL still says that the channel is ours, its tokens have fallen behind."""
+        async with self._db.workspace(self._workspace_id) as tx:
+            behind = await tx.run(
+                SQL["catch_up"],
+                workspace_id=self._workspace_id,
+                channel_id=self._channel_id,
+                token=self._token,
+                above=above,
+            )
+        if behind:
+            log.warning("tokens caught up with Redis", channel=self._channel_id, token=above)
 
     async def claim(self, plan: ChannelPlan, most: int) -> list[Claim]:
         """Claim about so many; those whose contact must not be written to go back at once."""

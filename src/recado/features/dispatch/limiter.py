@@ -74,7 +74,14 @@ class Taken:
 
 
 class LeaseLost(Exception):
-    """Another driver has the channel, or Redis has forgotten this one."""
+    """Another driver has the channel, or Redis has forgotten this one.
+
+    ``above``: the token of a driver that came after us, if that is the reason.
+    """
+
+    def __init__(self, above: int | None = None) -> None:
+        self.above = above
+        super().__init__(f"token {above} is above ours" if above else "not under this lease")
 
 
 class ChannelLimiter:
@@ -116,7 +123,7 @@ class ChannelLimiter:
             args=[self._token, nonce, round(stand_still * _SECOND_US), *map(str, on_the_wire)],
         )
         if not taken:
-            raise LeaseLost
+            raise LeaseLost(int(previous))
         self.lease = f"{self._token}:{nonce}"
         return Taken(previous if trusted else None, frozenset(in_flight))
 

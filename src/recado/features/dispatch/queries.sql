@@ -64,6 +64,13 @@ SET owner = NULL, lease_until = NULL, due_at = least(due_at, now() + %(due_in)s:
 WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
   AND owner = %(owner)s AND token = %(token)s;
 
+-- name: catch_up
+-- Redis knows of a later driver than PostgreSQL does: the database was restored, or is another one.
+-- The channel is given back at once, and its next token will be above that one.
+UPDATE drive SET token = %(above)s, owner = NULL, lease_until = NULL, due_at = now()
+WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
+  AND token = %(token)s AND owner IS NOT NULL;
+
 -- name: runs
 -- What this channel may send for, and what each message says.
 SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing,
@@ -363,3 +370,7 @@ WITH held AS (
 UPDATE run r SET status = 'running', finished_at = NULL, changed_at = clock_timestamp()
 FROM held WHERE r.workspace_id = %(workspace_id)s AND r.id = held.run_id
 RETURNING r.id, r.campaign_id;
+
+-- name: end_hold
+UPDATE channel SET paused_until = NULL, paused_reason = NULL, updated_at = now()
+WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s AND paused_until <= now();

@@ -5,7 +5,8 @@
 -- ARGV[3] microseconds to stand still where Redis cannot be trusted to know what left lately
 -- ARGV[4…] attempts of ours that are on the wire at this moment
 --
--- Returns {taken (0|1), previous lease without its server, trusted (0|1), in flight before}
+-- Returns {taken (0|1), previous lease without its server, trusted (0|1), in flight before}; if not
+-- taken, in place of the previous lease the token that is above ours.
 -- Trusted: Redis has neither been flushed nor restarted since the previous driver took the channel,
 -- so whatever it reserved is in the set in flight, and what is not there never left.
 
@@ -13,7 +14,7 @@ local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local previous = redis.call('GET', KEYS[1]) or ''
 local token, nonce, previous_server = string.match(previous, '^(%d+):([^:]*):(%w+)$')
 if token and tonumber(token) > tonumber(ARGV[1]) then
-  return { 0, '', 0, {} }
+  return { 0, token, 0, {} }
 end
 
 local trusted = previous_server == server
