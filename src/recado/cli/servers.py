@@ -7,7 +7,9 @@ from typing import Annotated
 import anyio
 import typer
 import uvicorn
+from psycopg.errors import InsufficientPrivilege
 from rich.console import Console
+from sqlalchemy.exc import ProgrammingError
 
 from recado.bootstrap import direct_url
 from recado.cli import installation, supervisor, up
@@ -20,6 +22,14 @@ from recado.worker import known_queues, work
 
 LARGEST_PORT = 65_535
 Port = Annotated[int, typer.Option(min=0, max=LARGEST_PORT)]
+
+
+class RightsMissing(Unavailable):
+    code = "rights_missing"
+    sentence = (
+        "The login of DATABASE_URL may not do what the tables need: {why}. Let a superuser run "
+        "GRANT recado_app, recado_system, recado_jobs TO it WITH ADMIN OPTION, and try again."
+    )
 
 
 class BehindSchema(Unavailable):
@@ -110,7 +120,12 @@ def simulator(
 def migrate() -> None:
     """Bring the database to this release's tables."""
     installation.reach()
-    migrations.upgrade(direct_url())
+    try:
+        migrations.upgrade(direct_url())
+    except (InsufficientPrivilege, ProgrammingError) as error:
+        if not isinstance(getattr(error, "orig", error), InsufficientPrivilege):
+            raise
+        raise RightsMissing(why=str(error).strip().splitlines()[0]) from error
     typer.echo("ok")
 
 
