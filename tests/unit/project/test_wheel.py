@@ -31,5 +31,6 @@ def test_the_wheel_has_every_file_that_the_program_needs(tmp_path: Path) -> None
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     assert needed() - packed == set()
+    assert "recado/cli/contatos.csv" in packed  # what `recado up --demo` imports
     kinds = {Path(name).suffix for name in packed}
     assert {".py", ".sql", ".lua", ".html", ".mo", ".typed", ".css", ".js", ".woff2"} <= kinds
