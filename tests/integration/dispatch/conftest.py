@@ -111,4 +111,5 @@ async def product(stack: Stack) -> AsyncIterator[Product]:
     """A workspace of that installation; nothing works for it before a worker is started."""
     await stack.simulator.settings(**CALM)
     yield await stack.workspace()
+    stack.wake_workers()
     await stack.simulator.faults()

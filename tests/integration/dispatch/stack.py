@@ -52,6 +52,12 @@ class Stack:
         started = [self.installation.start_worker() for _ in range(count - len(alive))]
         return [*alive[:count], *started]
 
+    def wake_workers(self) -> None:
+        """Let those go on that a test has stopped."""
+        for worker in self.installation.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+
     async def flush(self) -> None:
         """FLUSHALL."""
         client: Redis = connect(self.servers.redis_url)
@@ -225,13 +231,13 @@ async def running(folder: Path, secret_key: str) -> AsyncIterator[Stack]:
             redis=connect(servers.redis_url),
             queue=JobQueue(servers.database_url),
         )
+        http = aiohttp.ClientSession()
+        opened = Stack(servers, installation, runtime, http)
         try:
-            async with aiohttp.ClientSession() as http:
-                yield Stack(servers, installation, runtime, http)
+            yield opened
         finally:
-            for worker in installation.workers:
-                if worker.poll() is None:
-                    worker.send_signal(signal.SIGCONT)
+            await http.close()
+            opened.wake_workers()
             installation.stop()
             await runtime.close()
             servers.destroy()
