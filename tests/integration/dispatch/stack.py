@@ -22,9 +22,10 @@ from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.platform import migrations
 from recado.platform.postgres import Database
-from recado.platform.queue import JobQueue
+from recado.platform.queue import QUEUES, JobQueue
 from recado.platform.redis import connect
 from recado.platform.runtime import Runtime
+from recado.worker import CAMPAIGN_MESSAGES
 
 LEASE_SECONDS = 2
 UNSETTLED = ("pending", "sending")
@@ -51,6 +52,15 @@ class Stack:
             kill(worker)
         started = [self.installation.start_worker() for _ in range(count - len(alive))]
         return [*alive[:count], *started]
+
+    def drivers(self, count: int) -> "list[subprocess.Popen[bytes]]":
+        """So many workers that drive and do nothing else, and one that does all else."""
+        self.workers(0)
+        kinds = [CAMPAIGN_MESSAGES] * count + [",".join(QUEUES)]
+        for number, queues in enumerate(kinds):
+            process = self.installation._spawn(f"only-{number}", ["worker", "--queues", queues])
+            self.installation.workers.append(process)
+        return self.installation.workers[-1 - count : -1]
 
     def wake_workers(self) -> None:
         """Let those go on that a test has stopped."""

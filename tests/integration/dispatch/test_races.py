@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 import psycopg
 import pytest
 from tests.integration.dispatch.driving import Number
-from tests.integration.dispatch.outcomes import BUSY, claimed, refused
+from tests.integration.dispatch.outcomes import BUSY, accepted, claimed, refused
 
 from recado.domain.ids import ContactId, RunId
+from recado.features.dispatch import transactions
 from recado.features.dispatch.limiter import Asking
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
@@ -111,3 +112,32 @@ async def test_a_gate_that_was_closed_again_meanwhile_is_not_opened(number: Numb
     await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
     await ledger.shut_out([(asking, seen)])
     assert list((await ledger.limiter.reserve([asking], pace, [])).gated) == [0]
+
+
+async def test_who_is_frozen_in_the_middle_of_a_transaction_holds_nobody_up_for_long(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    monkeypatch.setattr(transactions, "LONGEST_IDLE", "200ms")
+    frozen = transactions.short(number.runtime.db, number.workspace_id)
+    tx = await frozen.__aenter__()
+    await tx.run("SELECT FROM run WHERE id = %(id)s FOR UPDATE", id=run_id)
+    async with asyncio.timeout(5):
+        await ledger.write([accepted(claim)])
+    assert await number.statuses(run_id) == {"sent": 1}
+    with pytest.raises(transactions.AWAY):  # noqa: PT012 - wherever it wakes up
+        await tx.run("UPDATE run SET status = 'failed' WHERE id = %(id)s", id=run_id)
+        await frozen.__aexit__(None, None, None)
+
+
+async def test_who_waits_for_a_row_for_too_long_says_so(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, ledger, (claim,) = await claimed(number)
+    monkeypatch.setattr(transactions, "LONGEST_WAIT", "100ms")
+    async with number.runtime.db.workspace(number.workspace_id) as tx:
+        await tx.run("SELECT FROM run WHERE id = %(id)s FOR UPDATE", id=run_id)
+        with pytest.raises(transactions.AWAY):
+            await ledger.write([accepted(claim)])
+    await ledger.write([accepted(claim)])
+    assert await number.statuses(run_id) == {"sent": 1}

@@ -170,7 +170,7 @@ async def test_a_dead_workers_channel_is_driven_again_soon(product: Product) -> 
 
 async def test_a_stopped_worker_that_wakes_up_sends_nothing_twice(product: Product) -> None:
     await product.stack.simulator.settings(latency_ms=300)
-    workers = product.stack.workers(2)
+    workers = product.stack.drivers(2)
     channel, number = await product.channel(perSecond=100)
     campaign = await product.started([channel], 300)
     await product.reached(campaign, 60)
@@ -191,6 +191,7 @@ async def test_a_stopped_worker_that_wakes_up_sends_nothing_twice(product: Produ
     assert shown["sent"] + shown["unknown"] == 300
     assert shown["unknown"] <= IN_FLIGHT
     await product.adds_up(campaign)
+    product.stack.workers(0)
 
 
 async def test_a_restart_of_postgresql_in_the_middle_loses_and_repeats_nothing(
@@ -262,7 +263,7 @@ async def test_while_redis_is_away_nothing_leaves(product: Product) -> None:
 
 
 async def test_a_gate_is_closed_though_redis_was_restarted_a_moment_ago(stack: Stack) -> None:
-    workspace, run = WorkspaceId(1), RunId(1)
+    workspace, run = WorkspaceId(999), RunId(1)
     await known_to_redis(stack.runtime, workspace, ChannelId(1))  # an open connection
     await asyncio.to_thread(stack.servers.restart_valkey)
     await gates.sync_runs(stack.runtime.redis, workspace, {run: "paused"})  # which is closed now

@@ -7,6 +7,7 @@ from typing import Any
 from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
 from recado.domain.rendering import values_of
 from recado.features.dispatch.leases import SQL
+from recado.features.dispatch.transactions import short
 from recado.platform.postgres import Database
 
 
@@ -38,7 +39,7 @@ async def claim(
 ) -> list[Claim]:
     """Take due deliveries of these runs, in equal shares; about ``most`` of them in all."""
     share = max(1, -(-most // len(runs)))
-    async with db.workspace(workspace_id) as tx:
+    async with short(db, workspace_id) as tx:
         rows = await tx.all(
             SQL["claim"],
             workspace_id=workspace_id,
@@ -56,7 +57,7 @@ async def release(
     """Give back claims that provably never left; no attempt is counted."""
     if not references:
         return
-    async with db.workspace(workspace_id) as tx:
+    async with short(db, workspace_id) as tx:
         await tx.run(
             SQL["release"],
             workspace_id=workspace_id,

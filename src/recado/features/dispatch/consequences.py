@@ -16,9 +16,9 @@ from recado.features.dispatch import progress_feed
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.plans import ChannelPlan
 from recado.features.dispatch.records import Result
+from recado.features.dispatch.transactions import AWAY, short
 from recado.features.gates import service as gates
 from recado.platform import clock, logging
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
@@ -60,7 +60,7 @@ async def _insist(action: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await action()
-        except DATABASE_AWAY as error:
+        except AWAY as error:
             log.warning("consequences wait for PostgreSQL", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
         except Exception:
@@ -101,7 +101,7 @@ async def _pause_channel(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, because: str
 ) -> None:
     log.error("channel paused", channel=channel_id, reason=because)
-    async with runtime.db.workspace(workspace_id) as tx:
+    async with short(runtime.db, workspace_id) as tx:
         await channels.pause(tx, channel_id, until=None, reason=because)
 
 
@@ -109,7 +109,7 @@ async def _hold_channel(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, until: datetime
 ) -> None:
     log.warning("channel held back", channel=channel_id, until=until.isoformat())
-    async with runtime.db.workspace(workspace_id) as tx:
+    async with short(runtime.db, workspace_id) as tx:
         await tx.run(
             SQL["hold_channel"],
             workspace_id=workspace_id,
@@ -124,7 +124,7 @@ async def _pause_run(
 ) -> None:
     """Stop a campaign whose every message would fail alike."""
     because = _first(results, Verdict.PAUSE_CAMPAIGN)
-    async with runtime.db.workspace(workspace_id) as tx:
+    async with short(runtime.db, workspace_id) as tx:
         rows = await tx.all(
             SQL["pause_run"],
             workspace_id=workspace_id,
@@ -138,7 +138,7 @@ async def _pause_run(
 
 async def _opt_out(runtime: Runtime, workspace_id: WorkspaceId, contact_id: ContactId) -> None:
     with suppress(NotFound):  # deleted meanwhile, which comes to the same
-        async with runtime.db.workspace(workspace_id) as tx:
+        async with short(runtime.db, workspace_id) as tx:
             await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
     await gates.close_contacts(runtime.redis, workspace_id, [contact_id], "opted_out")
 

@@ -27,10 +27,10 @@ from recado.features.dispatch.plans import ChannelPlan, Rest, prepare
 from recado.features.dispatch.recorder import Recorder
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
+from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turns import Turns
 from recado.features.gates.service import GRANT_LIFE
 from recado.platform import logging
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -44,7 +44,6 @@ LARGEST_ASK = 16  # as many requests as can be written within a grant's life, wi
 SHORTEST_WAIT = 0.005
 IDLE_WAIT = 1.0  # something else will wake the loop sooner
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # while a server is away, or what is due cannot be claimed
-AWAY = (*DATABASE_AWAY, RedisError)
 
 # Nothing more leaves until these are on record and what they ask for is done.
 STOPPING = frozenset({Verdict.PAUSE_CHANNEL, Verdict.HOLD_CHANNEL, Verdict.PAUSE_CAMPAIGN})
@@ -102,7 +101,7 @@ class ChannelDriver:
                     return Rest(None)
                 self._taken = False  # Redis may have forgotten us: take the channel again
                 continue
-            except AWAY as error:
+            except (*AWAY, RedisError) as error:
                 log.warning("channel waits", channel=self._channel_id, error=str(error))
                 self._taken = False
                 step, pause = pause, min(pause * 2, LONGEST_PAUSE)
@@ -270,6 +269,6 @@ class ChannelDriver:
         while self._turns:
             try:
                 await self._let_go()
-            except DATABASE_AWAY:
+            except AWAY:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -7,8 +7,8 @@ import psycopg
 
 from recado.features.dispatch.driver import ChannelDriver
 from recado.features.dispatch.leases import NOTIFICATION, Lease, Leases
+from recado.features.dispatch.transactions import AWAY
 from recado.platform import logging, settings
-from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -69,7 +69,7 @@ class Fleet:
             for lease in await self._leases.take(free):
                 self._start(lease)
             seconds = await self._leases.next_due()
-        except DATABASE_AWAY as error:
+        except AWAY as error:
             log.warning("worker waits for PostgreSQL", error=str(error))
             return AWAY_SLEEP
         except Exception:

@@ -9,6 +9,7 @@ from recado.domain.runs import RunState
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs, reopen_runs
 from recado.features.dispatch.leases import SQL
+from recado.features.dispatch.transactions import short
 from recado.platform import clock, logging
 from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
@@ -37,7 +38,7 @@ async def sweep_runs(runtime: Runtime) -> None:
         rows = await tx.all(SQL["unfinished"], idle=IDLE_AFTER)
     for row in rows:
         workspace_id = WorkspaceId(row["workspace_id"])
-        async with runtime.db.workspace(workspace_id) as tx:
+        async with short(runtime.db, workspace_id) as tx:
             ended = await _sweep_run(tx, runtime, row)
         if ended:
             await progress_feed.publish(runtime.redis, workspace_id, ended)

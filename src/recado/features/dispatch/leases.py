@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recado.domain.ids import ChannelId, RunId, WorkspaceId
+from recado.features.dispatch.transactions import short_system
 from recado.platform.postgres import Database, Transaction
 from recado.platform.sql import load
 
@@ -55,13 +56,13 @@ class Leases:
 
     async def take(self, most: int) -> list[Lease]:
         """Lease up to so many due channels."""
-        async with self._db.system() as tx:
+        async with short_system(self._db) as tx:
             rows = await tx.all(SQL["lease"], owner=self._owner, lease=self._length, most=most)
         return [_lease(row) for row in rows]
 
     async def renew(self, driven: Collection[Lease]) -> set[Lease]:
         """Keep those that are being driven; what is missing from the answer is lost."""
-        async with self._db.system() as tx:
+        async with short_system(self._db) as tx:
             rows = await tx.all(
                 SQL["renew"],
                 owner=self._owner,
@@ -74,7 +75,7 @@ class Leases:
 
     async def give_back(self, lease: Lease, due_in: float | None) -> None:
         """Stop driving a channel that has work in so many seconds; None if none is known of."""
-        async with self._db.system() as tx:
+        async with short_system(self._db) as tx:
             await tx.run(
                 SQL["give_back"],
                 workspace_id=lease.workspace_id,

@@ -11,6 +11,7 @@ from recado.features.dispatch.leases import SQL, Lease
 from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed, LeaseLost
 from recado.features.dispatch.plans import ChannelPlan, load_plan
 from recado.features.dispatch.records import Result, record
+from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE, OPEN
 from recado.platform import logging
@@ -40,7 +41,7 @@ class Ledger:
         """The channel and what it may send for, as of now."""
         plan = await load_plan(self._runtime, self._workspace_id, self._channel_id)
         if plan.channel.paused_reason is not None and plan.rest is None:
-            async with self._db.workspace(self._workspace_id) as tx:
+            async with short(self._db, self._workspace_id) as tx:
                 await tx.run(
                     SQL["end_hold"], workspace_id=self._workspace_id, channel_id=self._channel_id
                 )
@@ -102,7 +103,7 @@ class Ledger:
 
     async def _catch_up(self, above: int | None) -> None:
         """If PostgreSQL still says that the channel is ours, its tokens have fallen behind."""
-        async with self._db.workspace(self._workspace_id) as tx:
+        async with short(self._db, self._workspace_id) as tx:
             behind = await tx.run(
                 SQL["catch_up"],
                 workspace_id=self._workspace_id,
@@ -160,7 +161,7 @@ class Ledger:
 
     async def complete(self, runs: Sequence[RunId]) -> None:
         """Complete those of these runs that are done."""
-        async with self._db.workspace(self._workspace_id) as tx:
+        async with short(self._db, self._workspace_id) as tx:
             ended = await finish_runs(tx, runs)
         if ended:
             await progress_feed.publish(self._runtime.redis, self._workspace_id, ended)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from recado.domain.deliveries import DeliveryState
 from recado.domain.retry import ErrorClass
 from recado.features.dispatch.records import Result
+from recado.features.dispatch.transactions import AWAY
 from recado.platform import logging
-from recado.platform.postgres import DATABASE_AWAY
 from recado.providers.base import ProviderFault
 
 log = logging.get(__name__)
@@ -110,7 +110,7 @@ class Recorder:
         while True:
             try:
                 await self._write(batch)
-            except DATABASE_AWAY as error:
+            except AWAY as error:
                 log.warning("outcomes wait for PostgreSQL", outcomes=len(batch), error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
             else:

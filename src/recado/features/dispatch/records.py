@@ -8,6 +8,7 @@ from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ChannelId, ContactId, Reference, RunId, WorkspaceId
 from recado.domain.retry import Decision
 from recado.features.dispatch.leases import SQL
+from recado.features.dispatch.transactions import short
 from recado.platform.postgres import Database
 from recado.providers.base import ProviderFault
 
@@ -40,7 +41,7 @@ async def record(
     results: Sequence[Result],
 ) -> None:
     """Write a batch of outcomes; written twice, it changes nothing."""
-    async with db.workspace(workspace_id) as tx:
+    async with short(db, workspace_id) as tx:
         await tx.run(
             SQL["record"],
             workspace_id=workspace_id,
