@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Stack:
     installation: Installation
     runtime: Runtime
     http: aiohttp.ClientSession
+    only_driving: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     @property
     def simulator(self) -> Simulator:
@@ -55,12 +56,19 @@ class Stack:
 
     def drivers(self, count: int) -> "list[subprocess.Popen[bytes]]":
         """So many workers that drive and do nothing else, and one that does all else."""
-        self.workers(0)
-        kinds = [CAMPAIGN_MESSAGES] * count + [",".join(QUEUES)]
-        for number, queues in enumerate(kinds):
-            process = self.installation._spawn(f"only-{number}", ["worker", "--queues", queues])
-            self.installation.workers.append(process)
-        return self.installation.workers[-1 - count : -1]
+        alive = [worker for worker in self.only_driving if worker.poll() is None]
+        if len(alive) != count:
+            self.workers(0)
+            self._start_one_with(",".join(QUEUES))
+            alive = [self._start_one_with(CAMPAIGN_MESSAGES) for _ in range(count)]
+            self.only_driving = alive
+        return alive
+
+    def _start_one_with(self, queues: str) -> "subprocess.Popen[bytes]":
+        name = f"worker-{len(self.installation.workers)}"
+        process = self.installation._spawn(name, ["worker", "--queues", queues])
+        self.installation.workers.append(process)
+        return process
 
     def wake_workers(self) -> None:
         """Let those go on that a test has stopped."""

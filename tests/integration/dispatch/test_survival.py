@@ -136,38 +136,6 @@ async def test_a_contact_that_opts_out_in_the_middle_gets_nothing_any_more(
     assert progress["suppressed"] > 0
 
 
-async def test_a_worker_that_is_asked_to_stop_leaves_nothing_open(product: Product) -> None:
-    await product.stack.simulator.settings(latency_ms=200)
-    (worker,) = product.stack.workers(1)
-    channel, number = await product.channel(perSecond=100)
-    campaign = await product.started([channel], 150)
-    await product.reached(campaign, 50)
-    worker.terminate()
-    assert await asyncio.to_thread(worker.wait, 20) == 0
-    counted = await product.statuses(campaign)
-    assert (counted["sending"], counted["unknown"]) == (0, 0)
-    product.stack.workers(1)
-    shown = await product.ended(campaign)
-    assert shown["sent"] == 150
-    assert (await product.stack.simulator.stats(number))["duplicates"] == 0
-
-
-async def test_a_dead_workers_channel_is_driven_again_soon(product: Product) -> None:
-    workers = product.stack.workers(2)
-    channel, number = await product.channel(perSecond=50)
-    campaign = await product.started([channel], 150)
-    await product.reached(campaign, 40)
-    driving = await product.driver_of(channel)
-    kill(next(worker for worker in workers if f":{worker.pid}:" in driving))
-    killed = time.time()
-    await product.ended(campaign)
-    accepted = await product.stack.simulator.log(number)
-    silence = min(row["at"] for row in accepted if row["at"] > killed + 1) - killed
-    # The lease runs out, the other worker sees it, and stands still for a second at most.
-    assert silence < LEASE_SECONDS + 6
-    log.info("driven again after %.1f s, with leases of %d s", silence, LEASE_SECONDS)
-
-
 async def test_a_stopped_worker_that_wakes_up_sends_nothing_twice(product: Product) -> None:
     await product.stack.simulator.settings(latency_ms=300)
     workers = product.stack.drivers(2)
@@ -191,7 +159,39 @@ async def test_a_stopped_worker_that_wakes_up_sends_nothing_twice(product: Produ
     assert shown["sent"] + shown["unknown"] == 300
     assert shown["unknown"] <= IN_FLIGHT
     await product.adds_up(campaign)
+
+
+async def test_a_dead_workers_channel_is_driven_again_soon(product: Product) -> None:
+    workers = product.stack.drivers(2)
+    channel, number = await product.channel(perSecond=50)
+    campaign = await product.started([channel], 150)
+    await product.reached(campaign, 40)
+    driving = await product.driver_of(channel)
+    kill(next(worker for worker in workers if f":{worker.pid}:" in driving))
+    killed = time.time()
+    await product.ended(campaign)
+    accepted = await product.stack.simulator.log(number)
+    silence = min(row["at"] for row in accepted if row["at"] > killed + 1) - killed
+    # The lease runs out, the other worker sees it, and stands still for a second at most.
+    assert silence < LEASE_SECONDS + 6
+    log.info("driven again after %.1f s, with leases of %d s", silence, LEASE_SECONDS)
     product.stack.workers(0)
+
+
+async def test_a_worker_that_is_asked_to_stop_leaves_nothing_open(product: Product) -> None:
+    await product.stack.simulator.settings(latency_ms=200)
+    (worker,) = product.stack.workers(1)
+    channel, number = await product.channel(perSecond=100)
+    campaign = await product.started([channel], 150)
+    await product.reached(campaign, 50)
+    worker.terminate()
+    assert await asyncio.to_thread(worker.wait, 20) == 0
+    counted = await product.statuses(campaign)
+    assert (counted["sending"], counted["unknown"]) == (0, 0)
+    product.stack.workers(1)
+    shown = await product.ended(campaign)
+    assert shown["sent"] == 150
+    assert (await product.stack.simulator.stats(number))["duplicates"] == 0
 
 
 async def test_a_restart_of_postgresql_in_the_middle_loses_and_repeats_nothing(
