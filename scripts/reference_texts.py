@@ -117,6 +117,8 @@ without this limit.
 
 {presets}
 
+A workspace may have [presets of its own](http-api.md#presets-of-a-workspace).
+
 ## Where to set them
 
 A workspace's: the keys in `PUT /api/v1/settings/campaigns`. A channel's: `pacing` in

@@ -8,6 +8,7 @@ from recado.api.access import Admin, Viewer
 from recado.domain import campaign_settings
 from recado.features.dispatch import leases
 from recado.features.settings import service
+from recado.platform import clock
 
 router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
 
@@ -24,5 +25,5 @@ async def put_campaign_settings(access: Admin, given: dict[str, Any]) -> dict[st
     """Set some or all; holds for the very next message."""
     async with access.transaction() as tx:
         saved = await service.save(tx, given)
-        await leases.tell(tx)
+        await leases.hasten(tx, clock.now())
     return campaign_settings.shown(saved)

@@ -54,9 +54,9 @@ def create(
     workspace: Workspace = None,
 ) -> None:
     """Add a draft and print its id; the channel may be left out where there is only one."""
-    check_preset(preset)
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> int:
+        await check_preset(runtime, workspace_id, preset)
         async with runtime.db.workspace(workspace_id) as tx:
             known = await channels.everyone(tx, limit=200, after=None)
             names: list[str | None] = [*channel] if channel else [None]

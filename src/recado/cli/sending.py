@@ -8,8 +8,9 @@ from rich.console import Console
 
 from recado.cli import following, installation
 from recado.cli.language import language
-from recado.domain import pacing, rendering
+from recado.domain import rendering
 from recado.domain.ids import WorkspaceId
+from recado.features.settings.presets import presets_for
 from recado.platform.runtime import Runtime
 
 
@@ -27,12 +28,12 @@ def send(
     workspace: Annotated[str | None, typer.Option(help="Name of the workspace.")] = None,
 ) -> None:
     """Import contacts, and start a campaign to them."""
-    check_preset(preset)
     rendering.parse(text)  # before the import, which may take a while
     console = Console()
     order = following.Order(text=text, channel=channel, name=file.name, preset=preset)
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> str:
+        await check_preset(runtime, workspace_id, preset)
         campaign_id = await following.import_and_start(
             runtime, workspace_id, file, order, console=console
         )
@@ -45,12 +46,16 @@ def send(
         raise typer.Exit(1)
 
 
-def check_preset(preset: str | None) -> None:
+async def check_preset(runtime: Runtime, workspace_id: WorkspaceId, preset: str | None) -> None:
     """Refuse a preset that there is not, as bad usage."""
-    if preset is not None and preset not in pacing.PRESETS:
+    if preset is None:
+        return
+    async with runtime.db.workspace(workspace_id) as tx:
+        known = await presets_for(tx, {"preset": preset})
+    if preset not in known:
         sentence = language().gettext(
             "There is no preset '{preset}'. Use one of: {known}.",
             preset=preset,
-            known=", ".join(pacing.PRESETS),
+            known=", ".join(known),
         )
         raise typer.BadParameter(sentence, param_hint="--preset")

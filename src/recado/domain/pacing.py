@@ -91,8 +91,12 @@ def default_preset(provider: str) -> str:
     return "cloud" if provider in _OFFICIAL else "conservative"
 
 
-def validated(raw: Mapping[str, Any]) -> dict[str, Any]:
+def validated(raw: Mapping[str, Any], presets: Mapping[str, Pacing] = PRESETS) -> dict[str, Any]:
     """A partial pacing from outside, checked; the keys stay as they are outside.
+
+    Args:
+        raw: As it came.
+        presets: Those that it may name.
 
     Raises:
         InvalidPacing: An unknown key, an unknown preset, or a value out of range.
@@ -100,8 +104,8 @@ def validated(raw: Mapping[str, Any]) -> dict[str, Any]:
     wrong: dict[str, str] = {}
     for key, value in raw.items():
         if key == "preset":
-            if not isinstance(value, str) or value not in PRESETS:
-                wrong["pacing.preset"] = "one of: " + ", ".join(PRESETS)
+            if not isinstance(value, str) or value not in presets:
+                wrong["pacing.preset"] = "one of: " + ", ".join(presets)
         elif key not in KEYS:
             wrong[f"pacing.{key}"] = "unknown key"
         elif value is not None and not _in_range(KEYS[key], value):
@@ -120,9 +124,14 @@ def _in_range(name: str, value: object) -> bool:
     return name not in _WHOLE or value == int(value)
 
 
-def apply(base: Pacing, overrides: Mapping[str, Any]) -> Pacing:
-    """The pacing with a checked partial one laid over it; its preset comes first."""
-    start = PRESETS[overrides["preset"]] if "preset" in overrides else base
+def apply(
+    base: Pacing, overrides: Mapping[str, Any], presets: Mapping[str, Pacing] = PRESETS
+) -> Pacing:
+    """The pacing with a checked partial one laid over it; its preset comes first.
+
+    A preset that is no more, as an own one may be deleted, leaves the most careful one.
+    """
+    start = presets.get(overrides["preset"], CONSERVATIVE) if "preset" in overrides else base
     changes = {KEYS[key]: value for key, value in overrides.items() if key in KEYS}
     return replace(start, **changes)
 
@@ -143,7 +152,9 @@ def tightest(one: Pacing, other: Pacing) -> Pacing:
     )
 
 
-def restrict(channel: Pacing, campaign: Mapping[str, Any]) -> Pacing:
+def restrict(
+    channel: Pacing, campaign: Mapping[str, Any], presets: Mapping[str, Pacing] = PRESETS
+) -> Pacing:
     """A channel's pacing under a campaign's wishes: a campaign may go slower, never faster.
 
     What a campaign leaves unsaid does not restrict it.
@@ -151,7 +162,7 @@ def restrict(channel: Pacing, campaign: Mapping[str, Any]) -> Pacing:
     if not campaign:
         return channel
     unlimited = Pacing(**dict.fromkeys(KEYS.values()))
-    return tightest(channel, apply(unlimited, campaign))
+    return tightest(channel, apply(unlimited, campaign, presets))
 
 
 def shown(pacing: Pacing) -> dict[str, Any]:

@@ -187,6 +187,8 @@ def test_what_is_wrong_about_a_message_is_said_before_its_file_is_imported(
 
 
 def test_a_preset_that_there_is_not_is_bad_usage(recado: Recado, office: Office) -> None:
-    ended = recado("send", office.file(people()), "--text", "Olá", "--preset", "reckless")
+    ended = recado(
+        "send", office.file(people()), "--text", "Olá", "--preset", "reckless", *office.here
+    )
     assert ended.code == 2
     assert "There is no preset 'reckless'." in ended.err

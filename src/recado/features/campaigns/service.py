@@ -15,6 +15,7 @@ from recado.features.campaigns.models import Campaign, CampaignChannel, Run
 from recado.features.campaigns.schemas import NewCampaign
 from recado.features.dispatch import leases, progress_feed
 from recado.features.gates import service as gates
+from recado.features.settings.presets import presets_for
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
@@ -51,7 +52,7 @@ async def create(tx: Transaction, given: NewCampaign) -> Campaign:
         content=given.content.model_dump(),
         audience=given.audience.model_dump(),
         schedule=given.schedule.model_dump(mode="json", exclude_none=True),
-        pacing=pacing.validated(given.pacing),
+        pacing=pacing.validated(given.pacing, await presets_for(tx, given.pacing)),
     )
     tx.session.add(campaign)
     await tx.session.flush()

@@ -9,11 +9,12 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from recado.domain import pacing
+from recado.domain import pacing, presets
 from recado.domain.errors import Conflict, NotFound
 from recado.domain.ids import ChannelId
 from recado.domain.pacing import Pacing
 from recado.features.channels.models import Channel, ChannelRoute
+from recado.features.settings.presets import presets_for
 from recado.platform import crypto
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
@@ -67,7 +68,7 @@ async def create(
         SimulatorAway: The simulator does not answer.
     """
     adapter = provider_named(provider)
-    pace = pacing.validated(pacing_given or {})
+    pace = pacing.validated(pacing_given or {}, await presets_for(tx, pacing_given))
     full = adapter.configure(config)
     channel = Channel(
         workspace_id=tx.workspace_id,
@@ -130,7 +131,8 @@ async def change(
     """Rename a channel or change its pace; holds for the very next message."""
     channel = await get(tx, channel_id)
     if pacing_given is not None:
-        channel.pacing = {**channel.pacing, **pacing.validated(pacing_given)}
+        pace = pacing.validated(pacing_given, await presets_for(tx, pacing_given))
+        channel.pacing = {**channel.pacing, **pace}
     if name is not None:
         channel.name = name
     channel.updated_at = now
@@ -206,11 +208,12 @@ def opened_channel(
     Args:
         channel: Its row.
         runtime: Holds the key to its credentials.
-        saved: The workspace's settings; the channel's own come before them.
+        saved: The workspace's settings, its own presets among them; the channel's own come before.
     """
     adapter = provider_named(channel.provider)
     preset = channel.pacing.get("preset", pacing.default_preset(channel.provider))
-    of_workspace = pacing.apply(pacing.PRESETS[preset], saved or {})
+    start = pacing.apply(pacing.CONSERVATIVE, {"preset": preset}, presets.known(saved or {}))
+    of_workspace = pacing.apply(start, saved or {})
     own = {key: value for key, value in channel.pacing.items() if key != "preset"}
     return OpenChannel(
         id=ChannelId(channel.id),

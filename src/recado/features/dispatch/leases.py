@@ -40,6 +40,12 @@ async def tell(tx: Transaction) -> None:
     await _notify(tx, f"{tx.workspace_id}:")
 
 
+async def hasten(tx: Transaction, now: datetime) -> None:
+    """Have a changed pace hold at once, also for channels that wait for their next turn by it."""
+    await tx.run(SQL["hasten"], workspace_id=tx.workspace_id, at=now)
+    await tell(tx)
+
+
 async def _notify(tx: Transaction, payload: str) -> None:
     await tx.run(
         "SELECT pg_notify(%(channel)s, %(payload)s)", channel=NOTIFICATION, payload=payload

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recado.domain import pacing, rendering
+from recado.domain import pacing, presets, rendering
 from recado.domain.deliveries import DeliveryState
 from recado.domain.errors import RecadoError
 from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
@@ -105,17 +105,17 @@ async def load_plan(
             raise LookupError(f"channel {channel_id} has gone")
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
         saved = await settings.saved(tx)
-    opened = opened_channel(channel, runtime, saved)
-    return ChannelPlan(opened, {RunId(row["run_id"]): _plan(row, opened) for row in rows})
+    opened, known = opened_channel(channel, runtime, saved), presets.known(saved)
+    return ChannelPlan(opened, {RunId(row["run_id"]): _plan(row, opened, known) for row in rows})
 
 
-def _plan(row: Mapping[str, Any], channel: OpenChannel) -> Plan:
+def _plan(row: Mapping[str, Any], channel: OpenChannel, known: Mapping[str, Pacing]) -> Plan:
     return Plan(
         run_id=RunId(row["run_id"]),
         campaign_id=CampaignId(row["campaign_id"]),
         status=row["status"],
         template=rendering.parse(row["content"]["text"]),
-        pacing=pacing.restrict(channel.pacing, row["pacing"]),
+        pacing=pacing.restrict(channel.pacing, row["pacing"], known),
         done=row["done"],
     )
 

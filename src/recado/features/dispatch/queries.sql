@@ -16,6 +16,16 @@ ORDER BY cc.channel_id
 ON CONFLICT (workspace_id, channel_id)
 DO UPDATE SET due_at = least(drive.due_at, excluded.due_at);
 
+-- name: hasten
+-- Channels that have work, now or later, look at once whether it may leave; idle ones stay idle.
+WITH waiting AS (
+    SELECT workspace_id, channel_id FROM drive
+    WHERE workspace_id = %(workspace_id)s AND (due_at IS NOT NULL OR owner IS NOT NULL)
+    ORDER BY channel_id FOR UPDATE
+)
+UPDATE drive d SET due_at = least(d.due_at, %(at)s)
+FROM waiting w WHERE d.workspace_id = w.workspace_id AND d.channel_id = w.channel_id;
+
 -- name: lease
 -- Due channels nobody drives, and those of drivers that gave no sign of life in time.
 WITH free AS (
