@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection
 
 from recado.bootstrap import direct_url, open_runtime
+from recado.domain import windows
 from recado.features.dispatch.fleet import Fleet
 from recado.platform import logging
 from recado.platform.queue import QUEUES
@@ -26,6 +27,8 @@ def known_queues() -> list[str]:
 async def work(queues: Collection[str] | None = None) -> None:
     """Work on these queues, all by default, until SIGTERM or SIGINT."""
     logging.configure()
+    # Calendars take a third of a second to load: better now than while a grant runs out.
+    windows.is_country("BR")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -47,7 +47,7 @@ class CampaignShown(BaseModel):
 async def create_campaign(access: Operator, new: NewCampaign) -> CampaignShown:
     """Add a draft; nothing is sent before it is started."""
     async with access.transaction() as tx:
-        return await _shown(tx, await service.create(tx, new))
+        return await _shown(tx, await service.create(tx, new, clock.now()))
 
 
 @router.get("")

@@ -76,7 +76,7 @@ def create(
                     for e in error.errors()
                 }
                 raise InvalidInput(fields=fields) from error
-            return (await service.create(tx, given)).id
+            return (await service.create(tx, given, clock.now())).id
 
     typer.echo(installation.in_workspace(workspace, work))
 

@@ -141,6 +141,7 @@ async def import_and_start(
                 content=TextContent(text=order.text),
                 pacing={"preset": order.preset} if order.preset else {},
             ),
+            clock.now(),
         )
         campaign_id = CampaignId(campaign.id)
         await campaigns.start(tx, runtime, campaign_id, clock.now())

@@ -230,6 +230,14 @@ def timezone_of(phone: Phone) -> str | None:
     return _timezone(phone.key if phone.region == BRAZIL else phone.e164[1:])
 
 
+def timezone_of_number(e164: str) -> str | None:
+    """The same for a number as it is kept."""
+    try:
+        return _timezone(phone_key(e164) if e164.startswith("+55") else e164[1:])
+    except NumberParseException:
+        return None
+
+
 @lru_cache(maxsize=8192)
 def _timezone(digits: str) -> str | None:
     number = phonenumbers.parse("+" + digits, None)

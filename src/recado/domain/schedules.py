@@ -124,6 +124,22 @@ def parse_schedule(raw: Mapping[str, Any]) -> Schedule:
     return Schedule(start_at, end_at, window, repeat)
 
 
+def validated(raw: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A schedule from outside, checked; as it is kept, without what is absent.
+
+    Raises:
+        InvalidSchedule: Naming every wrong field; an end that has passed is one.
+    """
+    parsed = parse_schedule(raw)
+    if parsed.end_at and parsed.end_at <= now:
+        raise InvalidSchedule(fields={"schedule.end_at": "a moment in the future"})
+    kept = {key: value for key, value in raw.items() if value is not None}
+    for key in ("start_at", "end_at"):
+        if isinstance(kept.get(key), datetime):
+            kept[key] = kept[key].isoformat()
+    return kept
+
+
 def _window(form: "_Form | None") -> Window | None:
     if form is None:
         return None

@@ -91,6 +91,7 @@ class Site:
                     content=TextContent(text="Olá {nome|amigo}"),
                     pacing={"perSecond": per_second},
                 ),
+                clock.now(),
             )
         return CampaignId(made.id)
 

@@ -59,6 +59,10 @@ def channel(**changes: Any) -> dict[str, Any]:
     return {"name": number, "provider": "meta", "config": {**config, **changes}}
 
 
+START = "2031-03-03T09:00:00-03:00"
+WINDOW = {"weekdays": [1], "from": "09:00", "to": "18:00", "timezone": "contact"}
+
+
 async def refused_or_made(api: Api, method: str, path: str, body: object) -> None:
     async with api.request(method, path, body) as answer:
         text = await answer.text()
@@ -85,7 +89,18 @@ async def test_a_bad_value_anywhere_is_refused_and_breaks_nothing(
             ("POST", "campaigns", {**campaign, "content": {"type": "text", "text": "a", key: bad}})
             for key in ("type", "text", "\ud800")
         ),
-        ("POST", "campaigns", {**campaign, "schedule": {"start_at": bad}}),
+        *(
+            ("POST", "campaigns", {**campaign, "schedule": {"start_at": START, key: bad}})
+            for key in ("start_at", "end_at", "window", "repeat", "\ud800")
+        ),
+        *(
+            ("POST", "campaigns", {**campaign, "schedule": {"window": {**WINDOW, key: bad}}})
+            for key in [*WINDOW, "skip_holidays"]
+        ),
+        *(
+            ("POST", "campaigns", {**campaign, "schedule": {"start_at": START, "repeat": repeat}})
+            for repeat in ({"every": bad}, {"every": "day", "interval": bad})
+        ),
         *(
             ("POST", "campaigns", {**campaign, "pacing": {key: bad}})
             for key in ("preset", "perSecond", "messageInterval", "\ud800")

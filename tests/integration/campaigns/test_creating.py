@@ -177,6 +177,8 @@ async def test_channels_are_kept_once_and_in_their_order(
         {"schedule": {"start_at": "2030-01-01T10:00:00"}},
         {"schedule": {"start_at": "tomorrow"}},
         {"schedule": {"begin": "2030-01-01T10:00:00Z"}},
+        {"schedule": {"end_at": "2020-01-01T10:00:00Z"}},
+        {"schedule": {"repeat": {"every": "day"}}},
         {"content": {"type": "video", "text": "x"}},
         {"name": ""},
         {"name": "x" * 201},
@@ -203,3 +205,39 @@ async def test_campaigns_are_listed_newest_first_and_by_status(
             assert [each["id"] for each in (await answer.json())["items"]] == expected
     async with api.request("GET", "campaigns?status=unheard") as answer:
         assert answer.status == 422
+
+
+async def test_a_schedule_is_kept_as_it_was_given_and_shown(
+    api: Api, given: dict[str, Any]
+) -> None:
+    schedule = {
+        "start_at": "2031-03-03T09:00:00-03:00",
+        "end_at": "2031-03-07T18:00:00-03:00",
+        "window": {
+            "weekdays": [1, 2, 3, 4, 5],
+            "from": "09:00",
+            "to": "18:00",
+            "timezone": "contact",
+            "skip_holidays": "BR",
+        },
+        "repeat": {"every": "week", "interval": 2},
+    }
+    made = await api("POST", "campaigns", {**given, "schedule": schedule}, status=201)
+    assert made["schedule"] == schedule
+    assert (await api("GET", f"campaigns/{made['id']}"))["schedule"] == schedule
+
+
+async def test_each_wrong_value_of_a_schedule_is_named_by_its_path(
+    api: Api, given: dict[str, Any]
+) -> None:
+    window = {"weekdays": [0], "from": "9h", "to": "18:00", "timezone": "Brasília"}
+    error = await refusal(
+        api, {**given, "schedule": {"window": window, "repeat": {"every": "hour"}}}
+    )
+    assert error["code"] == "invalid_schedule"
+    assert set(error["fields"]) == {
+        "schedule.window.weekdays",
+        "schedule.window.from",
+        "schedule.window.timezone",
+        "schedule.repeat.every",
+    }

@@ -14,6 +14,7 @@ import recado.features
 from recado.domain.deliveries import RANK, REPORTS, DeliveryState, merge
 from recado.domain.ids import WorkspaceId
 from recado.features.dispatch.leases import SQL
+from recado.platform import clock
 from recado.platform.orm import Base
 from recado.platform.runtime import Runtime
 
@@ -132,6 +133,7 @@ async def test_the_claim_goes_along_its_index_and_a_search_along_its_own(
             runs=[run],
             share=50,
             lease="x",
+            now=clock.now(),
         )
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
     assert "Index Scan using delivery_claim on delivery d" in plan, plan

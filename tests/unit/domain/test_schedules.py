@@ -20,6 +20,7 @@ from recado.domain.schedules import (
     missed,
     next_start,
     parse_schedule,
+    validated,
 )
 from recado.domain.windows import CONTACT, HORIZON, Window, is_open
 
@@ -380,3 +381,18 @@ def test_starts_follow_each_other_without_a_gap(
     assert following == MONDAY_NOON or following - after <= longest
     # Nothing lies between: the one found is also the next of the moment just before it.
     assert next_start(schedule, following - timedelta(seconds=1), SAO_PAULO) == following
+
+
+def test_a_checked_schedule_is_kept_as_it_came_without_what_is_absent() -> None:
+    raw = {"start_at": MONDAY_NOON, "end_at": None, "window": None, "repeat": {"every": "day"}}
+    kept = {"start_at": MONDAY_NOON.isoformat(), "repeat": {"every": "day"}}
+    assert validated(raw, MONDAY_NOON) == kept
+    assert validated(kept, MONDAY_NOON) == kept
+
+
+def test_an_end_that_has_passed_is_refused() -> None:
+    raw = {"end_at": MONDAY_NOON.isoformat()}
+    assert validated(raw, MONDAY_NOON - timedelta(seconds=1)) == raw
+    with pytest.raises(InvalidSchedule) as refused:
+        validated(raw, MONDAY_NOON)
+    assert refused.value.fields == {"schedule.end_at": "a moment in the future"}

@@ -1,9 +1,16 @@
 """What a campaign is made of, as it comes from outside."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from recado.features.contacts.schemas import Label, TagName
 
@@ -47,10 +54,47 @@ class Audience(_Strict):
         return self
 
 
-class Schedule(_Strict):
-    """When a started campaign begins."""
-
-    start_at: AwareDatetime | None = None
+_MOMENT: Final = {"type": ["string", "null"], "format": "date-time"}
+_TIME_OF_DAY: Final = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"}
+_WEEKDAY: Final = {"type": "integer", "minimum": 1, "maximum": 7}
+_WINDOW: Final = {
+    "type": ["object", "null"],
+    "required": ["weekdays", "from", "to", "timezone"],
+    "properties": {
+        "weekdays": {"type": "array", "items": _WEEKDAY, "minItems": 1, "uniqueItems": True},
+        "from": _TIME_OF_DAY,
+        "to": _TIME_OF_DAY,
+        "timezone": {"type": "string", "examples": ["America/Sao_Paulo", "contact"]},
+        "skip_holidays": {"type": ["string", "null"], "examples": ["BR"]},
+    },
+    "additionalProperties": False,
+}
+_REPEAT: Final = {
+    "type": ["object", "null"],
+    "required": ["every"],
+    "properties": {
+        "every": {"enum": ["day", "week", "month"]},
+        "interval": {"type": ["integer", "null"], "minimum": 1, "maximum": 366},
+    },
+    "additionalProperties": False,
+}
+Schedule = Annotated[
+    dict[str, Any],
+    # Read and checked by domain/schedules.py; this is its description.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "When it may send; see the reference on windows.",
+            "properties": {
+                "start_at": _MOMENT,
+                "end_at": _MOMENT,
+                "window": _WINDOW,
+                "repeat": _REPEAT,
+            },
+            "additionalProperties": False,
+        }
+    ),
+]
 
 
 class NewCampaign(_Strict):
@@ -60,7 +104,7 @@ class NewCampaign(_Strict):
     channel_ids: Annotated[list[Id], Field(max_length=100)] = []
     audience: Audience
     content: TextContent
-    schedule: Schedule = Schedule()
+    schedule: Schedule = {}
     pacing: dict[str, Any] = {}
 
 

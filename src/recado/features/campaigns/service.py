@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from recado.domain import pacing, rendering
+from recado.domain import pacing, rendering, schedules
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, RunId
 from recado.domain.runs import RunEvent, RunState, next_state
@@ -33,13 +33,13 @@ class UnknownAudience(InvalidInput):
     sentence = "Some of the lists, tags, contacts or channels named do not exist here. See fields."
 
 
-async def create(tx: Transaction, given: NewCampaign) -> Campaign:
+async def create(tx: Transaction, given: NewCampaign, now: datetime) -> Campaign:
     """Add a draft.
 
     Raises:
         ChannelNeeded, UnknownAudience: What it refers to is not there.
         UnknownVariable, TemplateError: The text cannot be filled in.
-        InvalidPacing: Wrong pacing keys.
+        InvalidPacing, InvalidSchedule: Wrong keys or values; or an end that has passed.
     """
     if not given.channel_ids:
         raise ChannelNeeded(fields={"channel_ids": "one at least"})
@@ -51,7 +51,7 @@ async def create(tx: Transaction, given: NewCampaign) -> Campaign:
         status=RunState.DRAFT.value,
         content=given.content.model_dump(),
         audience=given.audience.model_dump(),
-        schedule=given.schedule.model_dump(mode="json", exclude_none=True),
+        schedule=schedules.validated(given.schedule, now),
         pacing=pacing.validated(given.pacing, await presets_for(tx, given.pacing)),
     )
     tx.session.add(campaign)

@@ -8,6 +8,7 @@ from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId
 from recado.domain.rendering import values_of
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.transactions import short
+from recado.platform import clock
 from recado.platform.postgres import Database
 
 
@@ -26,6 +27,7 @@ class Claim:
     own_text: str | None
     values: Mapping[str, str | None]
     closed: bool
+    timezone: str | None = None
 
 
 async def claim(
@@ -47,6 +49,7 @@ async def claim(
             runs=list(runs),
             share=share,
             lease=lease,
+            now=clock.now(),
         )
     return _in_turns([_claim(row) for row in rows])
 
@@ -85,6 +88,7 @@ def _claim(row: Mapping[str, Any]) -> Claim:
             custom=row["custom"],
         ),
         closed=row["closed"],
+        timezone=row["timezone"],
     )
 
 

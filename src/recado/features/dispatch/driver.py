@@ -23,14 +23,14 @@ from recado.features.dispatch.departures import Departed, Departures
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
 from recado.features.dispatch.limiter import Asking, LeaseLost
-from recado.features.dispatch.plans import ChannelPlan, Rest, prepare
+from recado.features.dispatch.plans import ChannelPlan, Ready, Rest, prepare
 from recado.features.dispatch.recorder import Recorder
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
 from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turns import Turns
 from recado.features.gates.service import GRANT_LIFE
-from recado.platform import logging
+from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -129,6 +129,10 @@ class ChannelDriver:
             if ahead.wait is not None and ahead.wait > HOLD_SECONDS:
                 return await self._rest(plan, ahead.wait)
         await self._claim(plan)
+        if late := self._turns.take_late(clock.now()):
+            self._plan_until = 0.0
+            await self._let_go(late)
+            return 0.0
         if self._turns:
             return await self._reserve()
         return await self._rest(plan, 0.0)
@@ -153,6 +157,9 @@ class ChannelDriver:
         except BaseException:
             self._plan_until = 0.0
             raise
+        if plan.holds_until is not None:
+            holds = (plan.holds_until - clock.now()).total_seconds()
+            self._plan_until = min(self._plan_until, time.monotonic() + holds)
         if plan != self._plan:
             self._plan = plan
             shut, failed = self._turns.refit(plan)
@@ -232,9 +239,9 @@ class ChannelDriver:
             self._stopped_by.difference_update(references)
             self._changed.set()
 
-    async def _let_go(self) -> None:
-        """Give back the claims that wait here."""
-        waiting = self._turns.take_all()
+    async def _let_go(self, some: list[Ready] | None = None) -> None:
+        """Give back the claims that wait here, or those taken out of them."""
+        waiting = self._turns.take_all() if some is None else some
         try:
             await self._ledger.release([ready.claim.reference for ready in waiting])
         except BaseException:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from recado.domain.ids import ContactId, Reference, RunId
-from recado.features.dispatch import claims, consequences, progress_feed, takeover
+from recado.features.dispatch import claims, consequences, progress_feed, sleepers, takeover
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.leases import SQL, Lease
@@ -14,7 +14,7 @@ from recado.features.dispatch.records import Result, record
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE, OPEN
-from recado.platform import logging
+from recado.platform import clock, logging
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
@@ -126,8 +126,12 @@ class Ledger:
             lease=self.limiter.lease,
             most=most,
         )
-        await self.release([one.reference for one in claimed if one.closed])
-        return [one for one in claimed if not one.closed]
+        now = clock.now()
+        asleep = [one for one in claimed if plan.runs[one.run_id].sleeps(one, now)]
+        away = {one.reference for one in asleep} | {o.reference for o in claimed if o.closed}
+        await self.release(list(away))
+        await sleepers.put_off(self._db, self._workspace_id, plan, asleep, now)
+        return [one for one in claimed if one.reference not in away]
 
     async def release(self, references: Sequence[Reference]) -> None:
         """Give back claims that provably never left."""
@@ -174,17 +178,19 @@ class Ledger:
             claims that are not ours. To be asked only by a driver that has none.
         """
         await self.complete(list(plan.runs))
+        now = clock.now()
         async with self._db.workspace(self._workspace_id) as tx:
             row = await tx.one(
                 SQL["outlook"],
                 workspace_id=self._workspace_id,
                 channel_id=self._channel_id,
                 runs=plan.sending,
+                now=now,
             )
-        if row is None:
-            return None, False
-        seconds = row["seconds"]
-        return None if seconds is None else float(seconds), bool(row["orphans"])
+        due = [] if row is None or row["seconds"] is None else [float(row["seconds"])]
+        if plan.opens_at is not None:
+            due.append((plan.opens_at - now).total_seconds())
+        return min(due, default=None), bool(row and row["orphans"])
 
     async def write(self, results: Sequence[Result]) -> None:
         """Put outcomes on record."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from recado.domain import pacing, presets, rendering
@@ -12,9 +13,12 @@ from recado.domain.pacing import Pacing
 from recado.domain.rendering import Template
 from recado.domain.retry import ErrorClass
 from recado.domain.runs import RunState
+from recado.domain.schedules import Verdict
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
+from recado.features.dispatch import hours
 from recado.features.dispatch.claims import Claim
+from recado.features.dispatch.hours import Hours
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
 from recado.features.settings import service as settings
@@ -41,12 +45,17 @@ class Plan:
     status: str
     template: Template
     pacing: Pacing
+    hours: Hours = hours.ALWAYS
     done: bool = False  # nothing waits and nothing travels: it can be completed
 
     @property
     def sending(self) -> bool:
         """Whether messages of this run may leave."""
-        return self.status == RunState.RUNNING
+        return self.status == RunState.RUNNING and self.hours.open
+
+    def sleeps(self, claim: Claim, now: datetime) -> bool:
+        """Whether a claim must wait for its own contact's hours."""
+        return self.hours.by_contact and not self.hours.lets(claim.timezone, claim.phone, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,23 @@ class ChannelPlan:
     def sending(self) -> list[RunId]:
         """The runs that may send, by id."""
         return [run.run_id for run in self.runs.values() if run.sending]
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When the next run begins to send that waits for its hours; None if none does."""
+        return min(self._turning(Verdict.WAIT), default=None)
+
+    @property
+    def holds_until(self) -> datetime | None:
+        """When some run's hours begin or end; None is never."""
+        return min(self._turning(Verdict.WAIT, Verdict.OPEN), default=None)
+
+    def _turning(self, *verdicts: Verdict) -> list[datetime]:
+        return [
+            run.hours.until
+            for run in self.runs.values()
+            if run.status == RunState.RUNNING and run.hours.verdict in verdicts and run.hours.until
+        ]
 
     @property
     def done(self) -> list[RunId]:
@@ -94,6 +120,10 @@ class Ready:
     channel: OpenChannel
     message: Message
 
+    def in_hours(self, now: datetime) -> bool:
+        """Whether its contact and its campaign may be written to and for at this moment."""
+        return self.plan.hours.lets(self.claim.timezone, self.claim.phone, now)
+
 
 async def load_plan(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId
@@ -106,16 +136,21 @@ async def load_plan(
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
         saved = await settings.saved(tx)
     opened, known = opened_channel(channel, runtime, saved), presets.known(saved)
-    return ChannelPlan(opened, {RunId(row["run_id"]): _plan(row, opened, known) for row in rows})
+    now = clock.now()
+    plans = [_plan(row, opened, known, now) for row in rows]
+    return ChannelPlan(opened, {plan.run_id: plan for plan in plans})
 
 
-def _plan(row: Mapping[str, Any], channel: OpenChannel, known: Mapping[str, Pacing]) -> Plan:
+def _plan(
+    row: Mapping[str, Any], channel: OpenChannel, known: Mapping[str, Pacing], now: datetime
+) -> Plan:
     return Plan(
         run_id=RunId(row["run_id"]),
         campaign_id=CampaignId(row["campaign_id"]),
         status=row["status"],
         template=rendering.parse(row["content"]["text"]),
         pacing=pacing.restrict(channel.pacing, row["pacing"], known),
+        hours=hours.of_run(row["schedule"], row["timezone"], now),
         done=row["done"],
     )
 

@@ -83,11 +83,12 @@ WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
 
 -- name: runs
 -- What this channel may send for, and what each message says.
-SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing,
+SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing, c.schedule, w.timezone,
        r.materialised_at IS NOT NULL AND r.pending = 0 AND r.sending = 0 AS done
 FROM campaign_channel cc
 JOIN run r ON r.workspace_id = cc.workspace_id AND r.campaign_id = cc.campaign_id
 JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
+JOIN workspace w ON w.id = r.workspace_id
 WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = %(channel_id)s
   AND r.status IN ('preparing', 'running', 'paused');
 
@@ -109,7 +110,7 @@ WITH candidate AS (
     CROSS JOIN LATERAL (
         SELECT d.id FROM delivery d
         WHERE d.workspace_id = %(workspace_id)s AND d.run_id = r.id
-          AND d.lane = lanes.lane AND d.status = 'pending' AND d.due_at <= now()
+          AND d.lane = lanes.lane AND d.status = 'pending' AND d.due_at <= %(now)s
         ORDER BY d.workspace_id, d.run_id, d.lane, d.due_at, d.id
         LIMIT %(share)s
         FOR UPDATE SKIP LOCKED
@@ -132,7 +133,7 @@ WITH candidate AS (
     FROM claimed
 )
 SELECT d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part AS part, d.claims AS attempt,
-       d.attempts, d.text, c.name, c.email, c.condominio, c.endereco, c.cargo, c.custom,
+       d.attempts, d.text, c.name, c.email, c.condominio, c.endereco, c.cargo, c.custom, c.timezone,
        (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed
 FROM claimed d
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = d.contact_id
@@ -142,7 +143,7 @@ ORDER BY d.lane DESC, d.id;
 -- In how many seconds the next delivery of these runs is due (NULL: none waits), by the clock that
 -- claims go by; and whether the channel has claims that none of its present drivers made.
 SELECT (
-    SELECT extract(epoch FROM min(earliest.due_at) - now())::float
+    SELECT extract(epoch FROM min(earliest.due_at) - %(now)s::timestamptz)::float
     FROM unnest(%(runs)s::bigint[]) AS runs (run_id)
     CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS lanes (lane)
     CROSS JOIN LATERAL (

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 
 from recado.domain.pacing import Pacing
 from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
@@ -38,6 +39,16 @@ class Turns:
         everything = list(self._waiting)
         self._waiting.clear()
         return everything
+
+    def take_late(self, now: datetime) -> list[Ready]:
+        """Take out what must not leave any more at this moment."""
+        late: list[Ready] = []
+        for ready in self.take_all():
+            if ready.in_hours(now):
+                self.add(ready)
+            else:
+                late.append(ready)
+        return late
 
     def refit(self, plan: ChannelPlan) -> tuple[list[Ready], list[Result]]:
         """Fit what waits to a new plan.

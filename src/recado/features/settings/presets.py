@@ -55,7 +55,8 @@ async def everyone(tx: Transaction) -> list[Preset]:
 
 async def presets_for(tx: Transaction, wish: Mapping[str, Any] | None) -> Mapping[str, Pacing]:
     """The presets that a wish may name; the workspace's own are read only where it may mean one."""
-    if wish is None or "preset" not in wish or wish["preset"] in PRESETS:
+    name = None if wish is None else wish.get("preset")
+    if not isinstance(name, str) or name in PRESETS:
         return PRESETS
     return presets.known(await service.saved(tx))
 
