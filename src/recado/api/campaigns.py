@@ -39,6 +39,7 @@ class CampaignShown(BaseModel):
     content: dict[str, Any]
     schedule: dict[str, Any]
     pacing: dict[str, Any]
+    fail_over: bool
     created_at: datetime
     updated_at: datetime
 
@@ -157,6 +158,7 @@ async def _shown(tx: Transaction, campaign: Campaign) -> CampaignShown:
         content=campaign.content,
         schedule=campaign.schedule,
         pacing=campaign.pacing,
+        fail_over=campaign.fail_over,
         created_at=campaign.created_at,
         updated_at=campaign.updated_at,
     )

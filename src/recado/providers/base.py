@@ -87,6 +87,16 @@ class StatusEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """Somebody wrote to the number; ``sender`` is digits with country code."""
+
+    external_id: str
+    sender: str
+    at: datetime
+    payload: Mapping[str, Any] = field(default_factory=dict)  # the message as the provider has it
+
+
+@dataclass(frozen=True, slots=True)
 class OtherEvent:
     """Anything that is not a status: kept with the callback, read by those who know it."""
 
@@ -95,7 +105,7 @@ class OtherEvent:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
-CallbackEvent = StatusEvent | OtherEvent
+CallbackEvent = StatusEvent | InboundEvent | OtherEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from recado.providers.base import OtherEvent, StatusEvent
+from recado.providers.base import InboundEvent, OtherEvent, StatusEvent
 from recado.providers.meta import webhook
 
 SECRET = "um segredo de teste"
@@ -137,9 +137,13 @@ def test_an_envelope_without_content_tells_nothing(document: object) -> None:
 
 
 def test_messages_and_errors_are_kept_beside_the_statuses() -> None:
-    body = callback(status(), messages=[{"id": "a"}], errors=[{"code": 130429}])
-    kinds = [e.kind for e in webhook.parse(body) if isinstance(e, OtherEvent)]
-    assert kinds == ["inbound", "channel_error"]
+    message = {"id": "a", "from": "5531", "timestamp": "1760000000"}
+    body = callback(status(), messages=[message], errors=[{"code": 130429}])
+    _, inbound, other = webhook.parse(body)
+    at = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
+    assert inbound == InboundEvent("111111", "5531", at, message)
+    assert isinstance(other, OtherEvent)
+    assert other.kind == "channel_error"
 
 
 def test_a_workspace_sees_its_own_numbers_share_alone() -> None:

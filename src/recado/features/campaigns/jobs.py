@@ -73,6 +73,8 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             return
         suppressing = await settings.suppression_tags(tx)
         audience = campaign.audience
+        channels = await service.channels_of(tx, CampaignId(campaign_id))
+        senders = [int(channel) for channel in channels] if len(channels) > 1 else []
         added = await tx.run(
             service.SQL["materialise"],
             workspace_id=workspace_id,
@@ -81,6 +83,8 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             tags=[tag.lower() for tag in audience.get("tags", [])],
             contact_ids=audience.get("contact_ids", []),
             suppression_tags=[tag.strip().lower() for tag in suppressing],
+            senders=senders,
+            dealt=bool(senders) and not campaign.fail_over,
         )
         if added >= MANY:
             await tx.run("SELECT refresh_delivery_statistics()")

@@ -19,6 +19,7 @@ class Campaign(Base):
     audience: Mapped[dict[str, Any]]
     schedule: Mapped[dict[str, Any]]
     pacing: Mapped[dict[str, Any]]
+    fail_over: Mapped[bool] = mapped_column(default=True)
     paused_reason: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

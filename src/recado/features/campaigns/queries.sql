@@ -35,16 +35,28 @@ WITH audience AS (
     JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
     WHERE ct.workspace_id = %(workspace_id)s AND lower(t.name) = ANY(%(suppression_tags)s)
     GROUP BY ct.contact_id
+), talking AS (
+    -- Who has written to one of several channels within a day is answered from there.
+    SELECT DISTINCT ON (v.contact_id) v.contact_id, v.channel_id FROM conversation v
+    WHERE v.workspace_id = %(workspace_id)s AND v.channel_id = ANY(%(senders)s::bigint[])
+      AND v.last_inbound_at > now() - interval '24 hours'
+    ORDER BY v.contact_id, v.last_inbound_at DESC, v.channel_id
 )
-INSERT INTO delivery (workspace_id, run_id, contact_id, phone, phone_key, status, reason)
+INSERT INTO delivery
+    (workspace_id, run_id, contact_id, phone, phone_key, status, reason, sender_id)
 SELECT %(workspace_id)s, %(run_id)s, c.id, c.phone, c.phone_key,
        CASE WHEN c.opted_out_at IS NOT NULL OR s.tag IS NOT NULL THEN 'suppressed'
             ELSE 'pending' END,
        CASE WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
-            WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END
+            WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END,
+       -- Dealt out where no other channel may step in; else whoever has room takes the next.
+       coalesce(t.channel_id, CASE WHEN %(dealt)s THEN (%(senders)s::bigint[])[1 + row_number() OVER (
+           PARTITION BY t.channel_id, c.opted_out_at IS NULL AND s.tag IS NULL ORDER BY c.id
+       ) %% cardinality(%(senders)s::bigint[])] END, 0)
 FROM audience a
 JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = a.contact_id
 LEFT JOIN suppressing s ON s.contact_id = c.id
+LEFT JOIN talking t ON t.contact_id = c.id
 ORDER BY c.id
 ON CONFLICT DO NOTHING;
 

@@ -106,6 +106,9 @@ class NewCampaign(_Strict):
     content: TextContent
     schedule: Schedule = {}
     pacing: dict[str, Any] = {}
+    fail_over: bool = Field(
+        True, description="whether another channel may step in for one that has dropped out"
+    )
 
 
 class Progress(BaseModel):

@@ -53,6 +53,7 @@ async def create(tx: Transaction, given: NewCampaign, now: datetime) -> Campaign
         audience=given.audience.model_dump(),
         schedule=schedules.validated(given.schedule, now),
         pacing=pacing.validated(given.pacing, await presets_for(tx, given.pacing)),
+        fail_over=given.fail_over,
     )
     tx.session.add(campaign)
     await tx.session.flush()

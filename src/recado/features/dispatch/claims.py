@@ -1,5 +1,6 @@
 """Claiming: ``pending → sending`` with the attempt on record, and giving back what never left."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,19 +40,23 @@ async def claim(
     lease: str,
     most: int,
 ) -> list[Claim]:
-    """Take due deliveries of these runs, in equal shares; about ``most`` of them in all."""
-    share = max(1, -(-most // len(runs)))
+    """Take up to ``most`` due deliveries of these runs, one of each in turn, in this order.
+
+    Those that any channel may send, and those bound to this one.
+    """
+    first_lane = random.randrange(2)  # noqa: S311 - no secret; where one is taken at a time
     async with short(db, workspace_id) as tx:
         rows = await tx.all(
             SQL["claim"],
             workspace_id=workspace_id,
             channel_id=channel_id,
             runs=list(runs),
-            share=share,
+            most=most,
+            first_lane=first_lane,
             lease=lease,
             now=clock.now(),
         )
-    return _in_turns([_claim(row) for row in rows])
+    return [_claim(row) for row in rows]
 
 
 async def release(
@@ -90,13 +95,3 @@ def _claim(row: Mapping[str, Any]) -> Claim:
         closed=row["closed"],
         timezone=row["timezone"],
     )
-
-
-def _in_turns(claims: Sequence[Claim]) -> list[Claim]:
-    """One of each run, then the second of each, and so on: no run waits for another's end."""
-    turns: dict[RunId, int] = {}
-    numbered: list[tuple[int, int, Claim]] = []
-    for position, claimed in enumerate(claims):
-        turn = turns[claimed.run_id] = turns.get(claimed.run_id, 0) + 1
-        numbered.append((turn, position, claimed))
-    return [claimed for _, _, claimed in sorted(numbered, key=lambda entry: entry[:2])]

@@ -57,6 +57,7 @@ class ChannelDriver:
     ) -> None:
         self._channel_id = lease.channel_id
         self._ledger = Ledger(runtime, lease)
+        self.rota = self._ledger.rota
         self._departures = Departures(Sender(transport, request_timeout), self._ended)
         self._recorder = Recorder(self._ledger.write, self._recorded)
         self._turns = Turns()

@@ -17,6 +17,7 @@ log = logging.get(__name__)
 MOST_CHANNELS = 1_000  # a process
 LONGEST_SLEEP = 5.0  # seconds; a wake-up that got lost is found after so long
 SHORTEST_SLEEP = 0.05
+FULL_SLEEP = 0.5  # where nothing of what is due could be taken
 AWAY_SLEEP = 0.5  # while PostgreSQL is away
 RENEWALS_A_LEASE = 3
 AFTER_FAILURE_SECONDS = 5.0  # until a channel whose driver failed is tried again
@@ -66,7 +67,8 @@ class Fleet:
         if free <= 0:
             return LONGEST_SLEEP
         try:
-            for lease in await self._leases.take(free):
+            taken = await self._leases.take(free)
+            for lease in taken:
                 self._start(lease)
             seconds = await self._leases.next_due()
         except AWAY as error:
@@ -77,7 +79,9 @@ class Fleet:
             return LONGEST_SLEEP
         if seconds is None:
             return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, max(SHORTEST_SLEEP, seconds))
+        # What is due and was left is for others: for another workspace, or for another process.
+        shortest = SHORTEST_SLEEP if taken else FULL_SLEEP
+        return min(LONGEST_SLEEP, max(shortest, seconds))
 
     def _start(self, lease: Lease) -> None:
         driver = ChannelDriver(self._runtime, self._transport, lease, request_timeout=self._timeout)
@@ -96,7 +100,7 @@ class Fleet:
             del self._drivers[lease]
         # A lease that cannot be given back runs out, as it is not renewed any more.
         try:
-            await self._leases.give_back(lease, due_in)
+            await self._leases.give_back(lease, due_in, driver.rota.last_run)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody takes it over
             log.warning("channel not given back", channel=lease.channel_id, error=str(error))
         self._woken.set()

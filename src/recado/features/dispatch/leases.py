@@ -1,12 +1,12 @@
 """The drive table: which channels have work, from when, and which worker process drives each."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from recado.domain.ids import ChannelId, RunId, WorkspaceId
 from recado.features.dispatch.transactions import short_system
-from recado.platform.postgres import Database, Transaction
+from recado.platform.postgres import Database, Row, Transaction
 from recado.platform.sql import load
 
 SQL = load(__package__ or "")
@@ -15,11 +15,15 @@ NOTIFICATION = "recado_drive"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to drive one channel; the token grows with every driver."""
+    """The right to drive one channel; the token grows with every driver.
+
+    ``last_run``: the run that had the last turn under an earlier one.
+    """
 
     workspace_id: WorkspaceId
     channel_id: ChannelId
     token: int
+    last_run: RunId | None = field(default=None, compare=False)
 
 
 async def wake(tx: Transaction, channels: Sequence[ChannelId], at: datetime) -> None:
@@ -61,7 +65,7 @@ class Leases:
         self._length = timedelta(seconds=seconds)
 
     async def take(self, most: int) -> list[Lease]:
-        """Lease up to so many due channels."""
+        """Lease due channels, one of each workspace in turn, for at most so many free places."""
         async with short_system(self._db) as tx:
             rows = await tx.all(SQL["lease"], owner=self._owner, lease=self._length, most=most)
         return [_lease(row) for row in rows]
@@ -79,8 +83,13 @@ class Leases:
             )
         return {_lease(row) for row in rows}
 
-    async def give_back(self, lease: Lease, due_in: float | None) -> None:
-        """Stop driving a channel that has work in so many seconds; None if none is known of."""
+    async def give_back(
+        self, lease: Lease, due_in: float | None, last_run: RunId | None = None
+    ) -> None:
+        """Stop driving a channel that has work in so many seconds; None if none is known of.
+
+        ``last_run``: which run had the last turn.
+        """
         async with short_system(self._db) as tx:
             await tx.run(
                 SQL["give_back"],
@@ -89,6 +98,7 @@ class Leases:
                 owner=self._owner,
                 token=lease.token,
                 due_in=None if due_in is None else timedelta(seconds=due_in),
+                last_run=last_run,
             )
 
     async def next_due(self) -> float | None:
@@ -98,5 +108,11 @@ class Leases:
         return None if seconds is None else float(seconds)
 
 
-def _lease(row: dict[str, int]) -> Lease:
-    return Lease(WorkspaceId(row["workspace_id"]), ChannelId(row["channel_id"]), int(row["token"]))
+def _lease(row: Row) -> Lease:
+    last = row.get("last_run_id")
+    return Lease(
+        WorkspaceId(row["workspace_id"]),
+        ChannelId(row["channel_id"]),
+        int(row["token"]),
+        None if last is None else RunId(last),
+    )

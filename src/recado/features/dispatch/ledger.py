@@ -11,6 +11,7 @@ from recado.features.dispatch.leases import SQL, Lease
 from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed, LeaseLost
 from recado.features.dispatch.plans import ChannelPlan, load_plan
 from recado.features.dispatch.records import Result, record
+from recado.features.dispatch.rota import Rota
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE, OPEN
@@ -32,6 +33,7 @@ class Ledger:
         self._workspace_id = lease.workspace_id
         self._channel_id = lease.channel_id
         self._token = lease.token
+        self.rota = Rota(lease.last_run)
         self._revoked: dict[str, frozenset[str]] = {}  # lease → what was in flight at its end
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
@@ -122,10 +124,11 @@ class Ledger:
             self._db,
             workspace_id=self._workspace_id,
             channel_id=self._channel_id,
-            runs=plan.sending,
+            runs=self.rota.order(plan.sending),
             lease=self.limiter.lease,
             most=most,
         )
+        self.rota.had(one.run_id for one in claimed)
         now = clock.now()
         asleep = [one for one in claimed if plan.runs[one.run_id].sleeps(one, now)]
         away = {one.reference for one in asleep} | {o.reference for o in claimed if o.closed}

@@ -27,23 +27,41 @@ UPDATE drive d SET due_at = least(d.due_at, %(at)s)
 FROM waiting w WHERE d.workspace_id = w.workspace_id AND d.channel_id = w.channel_id;
 
 -- name: lease
--- Due channels nobody drives, and those of drivers that gave no sign of life in time.
-WITH free AS (
-    SELECT workspace_id, channel_id FROM drive
+-- Due channels nobody drives, and those of drivers that gave no sign of life in time; one of each
+-- workspace in turn. A workspace gets a place here only while those that are left are a ninth of
+-- those it has: however many channels one has, there is room for whoever comes later.
+WITH mine AS (
+    SELECT workspace_id, count(*) AS driven FROM drive
+    WHERE owner = %(owner)s AND lease_until >= now() GROUP BY workspace_id
+), waiting AS (
+    SELECT workspace_id, channel_id, due_at AS since FROM drive
     WHERE owner IS NULL AND due_at <= now()
-    ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
-), abandoned AS (
-    SELECT workspace_id, channel_id FROM drive
+    UNION ALL
+    SELECT workspace_id, channel_id, lease_until FROM drive
     WHERE owner IS NOT NULL AND lease_until < now()
-    ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT w.workspace_id, w.channel_id, w.since, coalesce(m.driven, 0) + row_number() OVER (
+        PARTITION BY w.workspace_id ORDER BY w.since, w.channel_id
+    ) AS place
+    FROM waiting w LEFT JOIN mine m ON m.workspace_id = w.workspace_id
+), ranked AS (
+    SELECT workspace_id, channel_id, place, row_number() OVER (
+        ORDER BY place, since, workspace_id, channel_id
+    ) AS turn
+    FROM placed
 ), due AS (
-    SELECT * FROM free UNION ALL SELECT * FROM abandoned
+    SELECT d.workspace_id, d.channel_id FROM ranked r
+    JOIN drive d ON d.workspace_id = r.workspace_id AND d.channel_id = r.channel_id
+    WHERE ((d.owner IS NULL AND d.due_at <= now())
+           OR (d.owner IS NOT NULL AND d.lease_until < now()))
+      AND r.place <= 9 * (%(most)s + 1 - r.turn)
+    ORDER BY r.turn LIMIT %(most)s FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE drive d
 SET owner = %(owner)s, lease_until = now() + %(lease)s, token = d.token + 1, due_at = NULL
 FROM due
 WHERE d.workspace_id = due.workspace_id AND d.channel_id = due.channel_id
-RETURNING d.workspace_id, d.channel_id, d.token;
+RETURNING d.workspace_id, d.channel_id, d.token, d.last_run_id;
 
 -- name: next_due
 SELECT extract(epoch FROM least(
@@ -70,7 +88,8 @@ RETURNING d.workspace_id, d.channel_id, d.token;
 -- name: give_back
 -- A wake that came meanwhile is kept, as it left its time in due_at.
 UPDATE drive
-SET owner = NULL, lease_until = NULL, due_at = least(due_at, now() + %(due_in)s::interval)
+SET owner = NULL, lease_until = NULL, due_at = least(due_at, now() + %(due_in)s::interval),
+    last_run_id = coalesce(%(last_run)s, last_run_id)
 WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
   AND owner = %(owner)s AND token = %(token)s;
 
@@ -101,28 +120,43 @@ WHERE workspace_id = %(workspace_id)s AND id = ANY(%(contacts)s);
 
 -- name: claim
 -- Everything needed to render and send, and the attempts on record, in one statement. The order
--- is the claim index's, else PostgreSQL would filter claimed rows along the primary key. Each run
--- and lane gives its share, so that no run and no retry keeps another waiting.
-WITH candidate AS (
-    SELECT due.id
-    FROM run r
-    CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS lanes (lane)
+-- is the claim index's, else PostgreSQL would filter claimed rows along the primary key.
+-- Runs give one each in turn, in the order asked for, so that none keeps another waiting. Of a run,
+-- what goes on with a message that has begun comes first, as only what has just left makes more of
+-- it; then first sends and retries alternate, those of any channel and those bound to this one.
+WITH open AS (
+    SELECT r.id, turn.place, count(*) OVER () AS runs
+    FROM unnest(%(runs)s::bigint[]) WITH ORDINALITY AS turn (run_id, place)
+    JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = turn.run_id
+    WHERE r.status = 'running' AND r.pending > 0
+), due AS (
+    SELECT first.id, o.place, source.lane, row_number() OVER (
+        PARTITION BY o.place, source.sender_id, source.lane ORDER BY first.due_at, first.id
+    ) AS number
+    FROM open o
+    CROSS JOIN (VALUES (0::bigint, 0::smallint), (0, 1), (%(channel_id)s, 0), (%(channel_id)s, 1),
+        (%(channel_id)s, 2)) AS source (sender_id, lane)
     CROSS JOIN LATERAL (
-        SELECT d.id FROM delivery d
-        WHERE d.workspace_id = %(workspace_id)s AND d.run_id = r.id
-          AND d.lane = lanes.lane AND d.status = 'pending' AND d.due_at <= %(now)s
-        ORDER BY d.workspace_id, d.run_id, d.lane, d.due_at, d.id
-        LIMIT %(share)s
+        SELECT d.id, d.due_at FROM delivery d
+        WHERE d.workspace_id = %(workspace_id)s AND d.run_id = o.id
+          AND d.sender_id = source.sender_id AND d.lane = source.lane
+          AND d.status = 'pending' AND d.due_at <= %(now)s
+        ORDER BY d.workspace_id, d.run_id, d.sender_id, d.lane, d.due_at, d.id
+        LIMIT ceil(%(most)s::numeric / o.runs)
         FOR UPDATE SKIP LOCKED
-    ) due
-    WHERE r.workspace_id = %(workspace_id)s AND r.id = ANY(%(runs)s) AND r.status = 'running'
+    ) first
+), candidate AS (
+    SELECT id, place, row_number() OVER (
+        PARTITION BY place ORDER BY lane = 2 DESC, number, lane = %(first_lane)s DESC, id
+    ) AS turn
+    FROM due ORDER BY turn, place LIMIT %(most)s
 ), claimed AS (
     UPDATE delivery d
     SET status = 'sending', channel_id = %(channel_id)s, claims = d.claims + 1
     FROM candidate
     WHERE d.workspace_id = %(workspace_id)s AND d.id = candidate.id
     RETURNING d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part, d.claims, d.attempts,
-              d.text
+              d.text, candidate.turn, candidate.place
 ), parts AS (
     INSERT INTO part (workspace_id, delivery_id, position, status)
     SELECT %(workspace_id)s, id, next_part, 'sending' FROM claimed
@@ -137,20 +171,22 @@ SELECT d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part AS part, d.cla
        (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed
 FROM claimed d
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = d.contact_id
-ORDER BY d.lane DESC, d.id;
+ORDER BY d.turn, d.place;
 
 -- name: outlook
--- In how many seconds the next delivery of these runs is due (NULL: none waits), by the clock that
--- claims go by; and whether the channel has claims that none of its present drivers made.
+-- In how many seconds the next delivery of these runs that this channel may send is due (NULL: none
+-- waits), by the clock that claims go by; and whether the channel has claims that none of its
+-- present drivers made.
 SELECT (
     SELECT extract(epoch FROM min(earliest.due_at) - %(now)s::timestamptz)::float
     FROM unnest(%(runs)s::bigint[]) AS runs (run_id)
-    CROSS JOIN (VALUES (0::smallint), (1::smallint)) AS lanes (lane)
+    CROSS JOIN (VALUES (0::bigint, 0::smallint), (0, 1), (%(channel_id)s, 0), (%(channel_id)s, 1),
+        (%(channel_id)s, 2)) AS source (sender_id, lane)
     CROSS JOIN LATERAL (
         SELECT d.due_at FROM delivery d
         WHERE d.workspace_id = %(workspace_id)s AND d.run_id = runs.run_id
-          AND d.lane = lanes.lane AND d.status = 'pending'
-        ORDER BY d.workspace_id, d.run_id, d.lane, d.due_at, d.id
+          AND d.sender_id = source.sender_id AND d.lane = source.lane AND d.status = 'pending'
+        ORDER BY d.workspace_id, d.run_id, d.sender_id, d.lane, d.due_at, d.id
         LIMIT 1
     ) earliest
 ) AS seconds, EXISTS (

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, WorkspaceId
+from recado.domain.phones import phone_key
 from recado.features.contacts import consent
 from recado.features.dispatch import progress_feed
 from recado.features.gates import service as gates
@@ -11,7 +12,7 @@ from recado.features.webhooks.routes import SQL
 from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
-from recado.providers.base import StatusEvent
+from recado.providers.base import InboundEvent, StatusEvent
 from recado.providers.registry import provider as provider_named
 
 log = logging.get(__name__)
@@ -38,7 +39,9 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
             rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH)
             if not rows:
                 return applied
-            reports, errors = _reports(rows)
+            reports, written, errors = _events(rows)
+            if written:  # first, as contacts are locked before deliveries
+                await _note_conversations(tx, written)
             moved = await _apply(tx, reports) if reports else []
             for row in moved:
                 await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
@@ -54,11 +57,14 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
             await progress_feed.publish(runtime.redis, workspace_id, campaigns)
 
 
-def _reports(
+def _events(
     rows: Sequence[Mapping[str, Any]],
-) -> tuple[list[tuple[ChannelId, StatusEvent]], list[str | None]]:
-    """The status events inside, and for each callback what made it unreadable."""
+) -> tuple[
+    list[tuple[ChannelId, StatusEvent]], list[tuple[ChannelId, InboundEvent]], list[str | None]
+]:
+    """What was reported, what was written to us, and what made a callback unreadable."""
     reports: list[tuple[ChannelId, StatusEvent]] = []
+    written: list[tuple[ChannelId, InboundEvent]] = []
     errors: list[str | None] = []
     for row in rows:
         try:
@@ -68,12 +74,26 @@ def _reports(
             errors.append(str(error)[:500])
             continue
         errors.append(None)
-        reports.extend(
-            (ChannelId(row["channel_id"]), event)
-            for event in events
-            if isinstance(event, StatusEvent) and event.status in STATUSES
-        )
-    return reports, errors
+        channel = ChannelId(row["channel_id"])
+        for event in events:
+            if isinstance(event, StatusEvent) and event.status in STATUSES:
+                reports.append((channel, event))
+            elif isinstance(event, InboundEvent):
+                written.append((channel, event))
+    return reports, written, errors
+
+
+async def _note_conversations(
+    tx: Transaction, written: Sequence[tuple[ChannelId, InboundEvent]]
+) -> None:
+    """Remember to which number each contact has written; of strangers nothing is kept."""
+    await tx.run(
+        SQL["note_conversations"],
+        workspace_id=tx.workspace_id,
+        channels=[channel for channel, _ in written],
+        keys=[phone_key(event.sender) for _, event in written],
+        times=[event.at for _, event in written],
+    )
 
 
 async def _apply(

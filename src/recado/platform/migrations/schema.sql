@@ -123,6 +123,8 @@ CREATE TABLE drive (
     owner text,
     lease_until timestamptz,
     token bigint NOT NULL DEFAULT 0,
+    -- Whose turn was the last one; the run after it comes next.
+    last_run_id bigint,
     PRIMARY KEY (workspace_id, channel_id),
     FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
 ) WITH (fillfactor = 50);
@@ -242,6 +244,18 @@ CREATE TABLE list_member (
 );
 CREATE INDEX list_member_contact ON list_member (workspace_id, contact_id);
 
+-- Who has written to which number, and when last.
+CREATE TABLE conversation (
+    workspace_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    last_inbound_at timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, contact_id, channel_id),
+    FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
+);
+CREATE INDEX conversation_recent ON conversation (workspace_id, channel_id, last_inbound_at);
+
 CREATE TABLE contact_import (
     workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -311,6 +325,7 @@ CREATE TABLE campaign (
     audience jsonb NOT NULL,
     schedule jsonb NOT NULL DEFAULT '{}',
     pacing jsonb NOT NULL DEFAULT '{}',
+    fail_over boolean NOT NULL DEFAULT true,
     paused_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -370,11 +385,15 @@ CREATE TABLE delivery (
     phone_key text NOT NULL,
     status text NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read',
         'failed', 'unknown', 'suppressed', 'cancelled', 'expired')),
+    -- The only channel that may send it; 0: any of the campaign's.
+    sender_id bigint NOT NULL DEFAULT 0,
+    -- 0 first sends, 1 retries, 2 what goes on with a message that has begun to arrive.
     lane smallint NOT NULL DEFAULT 0,
     due_at timestamptz NOT NULL DEFAULT now(),
     channel_id bigint,
     text text,
     reason text,
+    parts smallint NOT NULL DEFAULT 1,
     next_part smallint NOT NULL DEFAULT 1,
     claims smallint NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
@@ -393,7 +412,7 @@ CREATE TABLE delivery (
     FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id)
         ON DELETE SET NULL (contact_id)
 ) WITH (fillfactor = 80);
-CREATE INDEX delivery_claim ON delivery (workspace_id, run_id, lane, due_at, id)
+CREATE INDEX delivery_claim ON delivery (workspace_id, run_id, sender_id, lane, due_at, id)
     WHERE status = 'pending';
 CREATE INDEX delivery_report ON delivery (workspace_id, run_id, status, id);
 CREATE INDEX delivery_sending ON delivery (workspace_id, channel_id, id)
@@ -408,6 +427,8 @@ CREATE TABLE part (
     position smallint NOT NULL,
     status text NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read',
         'failed', 'unknown')),
+    -- What it says, where a message has several: written down before the first one leaves.
+    text text,
     provider_id text,
     PRIMARY KEY (workspace_id, delivery_id, position),
     FOREIGN KEY (workspace_id, delivery_id) REFERENCES delivery (workspace_id, id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from recado.providers.base import CallbackEvent, OtherEvent, StatusEvent
+from recado.providers.base import CallbackEvent, InboundEvent, OtherEvent, StatusEvent
 from recado.providers.meta import payloads
 from recado.providers.plain import LONGEST_ID, plain
 
@@ -67,7 +67,13 @@ def parse(body: bytes) -> list[CallbackEvent]:
             continue
         events.extend(_status(number, status) for status in _objects(value.get("statuses")))
         events.extend(
-            OtherEvent(number, "inbound", message) for message in _objects(value.get("messages"))
+            InboundEvent(
+                external_id=number,
+                sender=plain(message.get("from") or "", LONGEST_ID),
+                at=_time(message.get("timestamp")),
+                payload=message,
+            )
+            for message in _objects(value.get("messages"))
         )
         events.extend(
             OtherEvent(number, "channel_error", error) for error in _objects(value.get("errors"))
