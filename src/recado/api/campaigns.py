@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
@@ -38,6 +38,9 @@ class CampaignShown(BaseModel):
     audience: dict[str, Any]
     content: dict[str, Any]
     schedule: dict[str, Any]
+    starts_at: datetime | None = Field(
+        description="when it starts next by itself; null where it does not"
+    )
     pacing: dict[str, Any]
     fail_over: bool
     created_at: datetime
@@ -157,6 +160,7 @@ async def _shown(tx: Transaction, campaign: Campaign) -> CampaignShown:
         audience=campaign.audience,
         content=campaign.content,
         schedule=campaign.schedule,
+        starts_at=campaign.starts_at,
         pacing=campaign.pacing,
         fail_over=campaign.fail_over,
         created_at=campaign.created_at,

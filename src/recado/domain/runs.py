@@ -32,12 +32,18 @@ class RunEvent(StrEnum):
     FINISH = "finish"
     FAIL = "fail"
     REOPEN = "reopen"
+    REPEAT = "repeat"
 
 
 _S = RunState
 
 TRANSITIONS: Final[Mapping[RunEvent, Mapping[RunState, RunState]]] = {
-    RunEvent.SCHEDULE: {_S.DRAFT: _S.SCHEDULED, _S.SCHEDULED: _S.SCHEDULED},
+    # One that was paused before its time waits for it again.
+    RunEvent.SCHEDULE: {
+        _S.DRAFT: _S.SCHEDULED,
+        _S.SCHEDULED: _S.SCHEDULED,
+        _S.PAUSED: _S.SCHEDULED,
+    },
     # A failed run never sent all it should: started again, it keeps what it has and goes on.
     RunEvent.START: {
         _S.DRAFT: _S.PREPARING,
@@ -50,16 +56,28 @@ TRANSITIONS: Final[Mapping[RunEvent, Mapping[RunState, RunState]]] = {
         _S.RUNNING: _S.RUNNING,
         _S.PAUSED: _S.PAUSED,
     },
-    RunEvent.PAUSE: {_S.PREPARING: _S.PAUSED, _S.RUNNING: _S.PAUSED},
+    RunEvent.PAUSE: {
+        _S.SCHEDULED: _S.PAUSED,
+        _S.PREPARING: _S.PAUSED,
+        _S.RUNNING: _S.PAUSED,
+    },
     RunEvent.RESUME: {_S.PAUSED: _S.RUNNING},
     RunEvent.CANCEL: {
+        _S.DRAFT: _S.CANCELLED,
         _S.SCHEDULED: _S.CANCELLED,
         _S.PREPARING: _S.CANCELLED,
         _S.RUNNING: _S.CANCELLED,
         _S.PAUSED: _S.CANCELLED,
     },
-    # The last request on the wire may end after the pause: nothing is left to resume.
-    RunEvent.FINISH: {_S.RUNNING: _S.COMPLETED, _S.PAUSED: _S.COMPLETED},
+    # The last request on the wire may end after the pause: nothing is left to resume. A recurring
+    # campaign whose end came while nobody could start it is over as it is.
+    RunEvent.FINISH: {
+        _S.SCHEDULED: _S.COMPLETED,
+        _S.RUNNING: _S.COMPLETED,
+        _S.PAUSED: _S.COMPLETED,
+    },
+    # A run of a recurring campaign has ended, and another is to come.
+    RunEvent.REPEAT: {_S.RUNNING: _S.SCHEDULED, _S.PAUSED: _S.PAUSED},
     RunEvent.FAIL: {
         _S.PREPARING: _S.FAILED,
         _S.RUNNING: _S.FAILED,
@@ -68,6 +86,7 @@ TRANSITIONS: Final[Mapping[RunEvent, Mapping[RunState, RunState]]] = {
     # By the retry of a dead letter, which changes nothing where the run goes on anyhow.
     RunEvent.REOPEN: {
         _S.COMPLETED: _S.RUNNING,
+        _S.SCHEDULED: _S.RUNNING,
         _S.PREPARING: _S.PREPARING,
         _S.RUNNING: _S.RUNNING,
         _S.PAUSED: _S.PAUSED,
@@ -84,6 +103,7 @@ ACTORS: Final[Mapping[RunEvent, frozenset[Actor]]] = {
     RunEvent.FINISH: frozenset({Actor.WORKER, Actor.SCHEDULER}),
     RunEvent.FAIL: frozenset({Actor.SCHEDULER}),
     RunEvent.REOPEN: frozenset({Actor.PERSON}),
+    RunEvent.REPEAT: frozenset({Actor.WORKER, Actor.SCHEDULER}),
 }
 
 SETTLED: Final = frozenset({_S.COMPLETED, _S.CANCELLED, _S.FAILED})

@@ -135,8 +135,10 @@ def validated(raw: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         raise InvalidSchedule(fields={"schedule.end_at": "a moment in the future"})
     kept = {key: value for key, value in raw.items() if value is not None}
     for key in ("start_at", "end_at"):
-        if isinstance(kept.get(key), datetime):
-            kept[key] = kept[key].isoformat()
+        if key in kept:
+            # ISO 8601 has more forms than PostgreSQL reads.
+            at = kept[key]
+            kept[key] = (at if isinstance(at, datetime) else datetime.fromisoformat(at)).isoformat()
     return kept
 
 

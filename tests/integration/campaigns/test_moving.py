@@ -141,7 +141,8 @@ async def test_a_campaign_with_a_time_waits_for_it_and_then_starts_by_itself(
     async with runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
         assert await tx.value("SELECT scheduled_at FROM procrastinate_jobs") == at
         await tx.run("UPDATE procrastinate_jobs SET scheduled_at = now()")
-    await finish_jobs()
+    with clock.driven_by(lambda: at):
+        await finish_jobs()
     found = await api("GET", f"campaigns/{campaign}/progress")
     assert (found["status"], found["pending"]) == ("running", 3)
 
@@ -155,7 +156,8 @@ async def test_a_campaign_cancelled_before_its_time_never_starts(
     await move(api, campaign, "start", "cancel")
     async with runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
         await tx.run("UPDATE procrastinate_jobs SET scheduled_at = now()")
-    await finish_jobs()
+    with clock.driven_by(lambda: at):
+        await finish_jobs()
     assert await status(api, campaign) == "cancelled"
 
 

@@ -31,6 +31,11 @@ E = RunEvent
         (S.PAUSED, (E.REOPEN,), S.PAUSED),
         (S.PREPARING, (E.FAIL, E.START, E.PREPARED), S.RUNNING),
         (S.SCHEDULED, (E.CANCEL,), S.CANCELLED),
+        (S.SCHEDULED, (E.PAUSE, E.SCHEDULE, E.START), S.PREPARING),
+        (S.SCHEDULED, (E.START, E.PREPARED, E.REPEAT, E.START), S.PREPARING),
+        (S.RUNNING, (E.PAUSE, E.REPEAT), S.PAUSED),
+        (S.RUNNING, (E.REPEAT, E.REOPEN, E.REPEAT, E.FINISH), S.COMPLETED),
+        (S.DRAFT, (E.CANCEL,), S.CANCELLED),
     ],
 )
 def test_a_run_goes_its_way(story: tuple[S, tuple[E, ...], S]) -> None:
@@ -49,7 +54,7 @@ def test_a_run_goes_its_way(story: tuple[S, tuple[E, ...], S]) -> None:
         (S.COMPLETED, E.START),
         (S.CANCELLED, E.START),
         (S.DRAFT, E.PAUSE),
-        (S.SCHEDULED, E.PAUSE),
+        (S.SCHEDULED, E.RESUME),
         (S.RUNNING, E.RESUME),
         (S.COMPLETED, E.CANCEL),
         (S.CANCELLED, E.RESUME),

@@ -388,6 +388,9 @@ def test_a_checked_schedule_is_kept_as_it_came_without_what_is_absent() -> None:
     kept = {"start_at": MONDAY_NOON.isoformat(), "repeat": {"every": "day"}}
     assert validated(raw, MONDAY_NOON) == kept
     assert validated(kept, MONDAY_NOON) == kept
+    assert validated({"start_at": "2026W101T0900-0300"}, MONDAY_NOON) == {
+        "start_at": "2026-03-02T09:00:00-03:00"
+    }
 
 
 def test_an_end_that_has_passed_is_refused() -> None:

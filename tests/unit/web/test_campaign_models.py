@@ -56,7 +56,9 @@ def test_the_page_s_script_begins_with_the_figures_of_the_page() -> None:
         "finish",
         "prepared",
         "reopen",
+        "repeat",
         "resume",
+        "schedule",
     ]
 
 

@@ -1,14 +1,20 @@
-"""Background work on campaigns: starting at a time, writing the audience down, cancelling."""
+"""Background work on campaigns: starting at a time, writing the audience down, ending at a time.
+
+A job that got lost costs a minute: the sweeper finds what ought to have started or ended.
+"""
+
+from datetime import timedelta
 
 from procrastinate import RetryStrategy
 from procrastinate.blueprints import Blueprint
 from sqlalchemy import select
 
-from recado.domain.errors import Conflict
+from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
-from recado.domain.runs import RunState
-from recado.features.campaigns import service
-from recado.features.campaigns.models import Campaign, Run
+from recado.domain.runs import SETTLED, RunEvent, RunState
+from recado.domain.schedules import LATE
+from recado.features.campaigns import service, starts
+from recado.features.campaigns.models import Run
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.settings import service as settings
@@ -19,6 +25,7 @@ log = logging.get(__name__)
 
 QUEUE = "campaign-scheduler"
 CANCEL_BATCH = 5_000
+OVERDUE = timedelta(seconds=20)  # what has been due for so long, its job has forgotten
 MANY = 1_000  # deliveries at once, after which the planner's idea of the table is wrong
 
 
@@ -29,7 +36,17 @@ def blueprint(runtime: Runtime) -> Blueprint:
 
     @tasks.task(name="start_scheduled", queue=QUEUE, retry=retry)
     async def start_scheduled(*, workspace_id: int, campaign_id: int) -> None:
-        await _start_scheduled(runtime, WorkspaceId(workspace_id), CampaignId(campaign_id))
+        await start_due(runtime, WorkspaceId(workspace_id), CampaignId(campaign_id))
+
+    @tasks.task(name="expire", queue=QUEUE, retry=retry)
+    async def expire_left(*, workspace_id: int, run_id: int) -> None:
+        await expire(runtime, WorkspaceId(workspace_id), RunId(run_id))
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="sweep", queue=QUEUE, queueing_lock="sweep schedules")
+    async def sweep(timestamp: int) -> None:
+        del timestamp
+        await sweep_schedules(runtime)
 
     @tasks.task(name="materialise", queue=QUEUE, retry=retry)
     async def materialise(*, workspace_id: int, run_id: int) -> None:
@@ -44,17 +61,75 @@ def blueprint(runtime: Runtime) -> Blueprint:
     return tasks
 
 
-async def _start_scheduled(
-    runtime: Runtime, workspace_id: WorkspaceId, campaign_id: CampaignId
-) -> None:
+async def start_due(runtime: Runtime, workspace_id: WorkspaceId, campaign_id: CampaignId) -> None:
+    """Start a campaign whose time has come; one that is late is made up for, once.
+
+    A recurring campaign that is still at its last run passes this start over, as does one that a
+    person has paused.
+    """
+    now = clock.now()
     async with runtime.db.workspace(workspace_id) as tx:
-        campaign = await tx.session.get(Campaign, (workspace_id, campaign_id))
-        if campaign is None or campaign.status != RunState.SCHEDULED:
-            return
         try:
-            await service.begin(tx, runtime, campaign_id, clock.now())
-        except Conflict:
-            log.info("not started: no longer scheduled", campaign=campaign_id)
+            campaign = await service.locked(tx, campaign_id)
+        except NotFound:
+            return
+        if campaign.starts_at is None or campaign.starts_at > now:
+            return  # put off, or cancelled
+        if campaign.status != RunState.SCHEDULED:
+            log.info("start passed over", campaign=campaign_id, status=campaign.status)
+            if starts.schedule_of(campaign).repeat is not None:
+                await starts.set_next_start(tx, runtime, campaign, now)
+        elif starts.has_ended(campaign, now) and await service.latest_run(tx, campaign_id):
+            service.move(campaign, RunEvent.FINISH, now)
+            campaign.starts_at = None
+        else:
+            if now - campaign.starts_at >= LATE:
+                log.warning("campaign starts late", campaign=campaign_id, at=campaign.starts_at)
+            await service.begin(tx, runtime, campaign_id, now)
+        await tx.session.flush()
+
+
+async def expire(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId) -> None:
+    """Let what a run has left unsent expire, once its campaign's end has passed."""
+    while True:
+        async with runtime.db.workspace(workspace_id) as tx:
+            run = await tx.session.get(Run, (workspace_id, run_id))
+            if run is None or run.status in SETTLED:
+                return
+            campaign = await service.get(tx, CampaignId(run.campaign_id))
+            if not starts.has_ended(campaign, clock.now()):
+                return  # put off
+            left = await tx.run(
+                service.SQL["expire_pending"],
+                workspace_id=workspace_id,
+                run_id=run_id,
+                most=CANCEL_BATCH,
+            )
+        if not left:
+            break
+    async with runtime.db.workspace(workspace_id) as tx:
+        await finish_runs(tx, [run_id])
+    await progress_feed.publish(runtime.redis, workspace_id, [CampaignId(run.campaign_id)])
+
+
+async def sweep_schedules(runtime: Runtime) -> None:
+    """Find the starts and ends whose jobs got lost, or left something behind."""
+    before = clock.now() - OVERDUE
+    async with runtime.db.system() as tx:
+        late_starts = await tx.all(service.SQL["missed_starts"], before=before)
+        late_ends = await tx.all(service.SQL["missed_ends"], before=before)
+    for row in late_starts:
+        workspace_id, campaign_id = WorkspaceId(row["workspace_id"]), CampaignId(row["campaign_id"])
+        try:
+            await start_due(runtime, workspace_id, campaign_id)
+        except Exception:
+            log.exception("missed start not made up for", campaign=campaign_id)
+    for row in late_ends:
+        workspace_id, run_id = WorkspaceId(row["workspace_id"]), RunId(row["run_id"])
+        try:
+            await expire(runtime, workspace_id, run_id)
+        except Exception:
+            log.exception("missed end not made up for", run=run_id)
 
 
 async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId) -> None:
@@ -101,6 +176,8 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             campaign.status = RunState.RUNNING.value
             await tx.session.flush()
         await leases.wake_run(tx, run_id, now)
+        if starts.has_ended(campaign, now):
+            await starts.set_end(tx, runtime, campaign, run_id)
         await finish_runs(tx, [run_id])
         tx.after_commit(
             lambda: progress_feed.publish(runtime.redis, workspace_id, [CampaignId(campaign.id)])

@@ -21,6 +21,7 @@ class Campaign(Base):
     pacing: Mapped[dict[str, Any]]
     fail_over: Mapped[bool] = mapped_column(default=True)
     paused_reason: Mapped[str | None]
+    starts_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

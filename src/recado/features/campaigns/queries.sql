@@ -69,6 +69,31 @@ WITH waiting AS (
 UPDATE delivery d SET status = 'cancelled', reason = 'campaign_cancelled'
 FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
 
+-- name: expire_pending
+WITH waiting AS (
+    SELECT id FROM delivery
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'pending'
+    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery d SET status = 'expired', reason = 'schedule_ended'
+FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
+
+-- name: missed_starts
+-- Campaigns whose time came a while ago and that nobody has started, or passed over.
+SELECT workspace_id, id AS campaign_id FROM campaign
+WHERE starts_at < %(before)s
+  AND (status = 'scheduled'
+       OR (schedule ? 'repeat' AND status IN ('preparing', 'running', 'paused')))
+ORDER BY starts_at;
+
+-- name: missed_ends
+-- Runs that have something left after the end of their campaign.
+SELECT r.workspace_id, r.id AS run_id FROM run r
+JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
+WHERE r.status IN ('running', 'paused') AND r.materialised_at IS NOT NULL
+  AND (c.schedule ->> 'end_at')::timestamptz < %(before)s
+ORDER BY r.workspace_id, r.id;
+
 -- name: progress
 SELECT c.id AS campaign_id, c.status, c.paused_reason, r.id AS run_id, r.total, r.pending,
        r.sending, r.sent, r.delivered, r.read, r.failed, r.unknown, r.suppressed, r.cancelled,

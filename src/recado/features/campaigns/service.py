@@ -9,8 +9,9 @@ from sqlalchemy import select
 from recado.domain import pacing, rendering, schedules
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, RunId
-from recado.domain.runs import RunEvent, RunState, next_state
+from recado.domain.runs import SETTLED, RunEvent, RunState, next_state
 from recado.domain.transitions import NotAllowed
+from recado.features.campaigns import starts
 from recado.features.campaigns.models import Campaign, CampaignChannel, Run
 from recado.features.campaigns.schemas import NewCampaign
 from recado.features.dispatch import leases, progress_feed
@@ -142,6 +143,16 @@ async def latest_run(tx: Transaction, campaign_id: CampaignId) -> Run | None:
     return run
 
 
+async def unfinished_runs(tx: Transaction, campaign_id: CampaignId) -> list[Run]:
+    """The executions that have not ended: one, but where dead letters opened an older again."""
+    statement = select(Run).where(
+        Run.workspace_id == tx.workspace_id,
+        Run.campaign_id == campaign_id,
+        Run.status.not_in([state.value for state in SETTLED]),
+    )
+    return list(await tx.session.scalars(statement.order_by(Run.id)))
+
+
 async def start(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
@@ -150,22 +161,18 @@ async def start(
     Raises:
         NotFound: No such campaign.
         NotAllowed: It has been started already, be it that it waits for its time.
+        ScheduleEnded: Its end has passed.
     """
     campaign = await locked(tx, campaign_id)
-    begins = campaign.schedule.get("start_at")
-    at = datetime.fromisoformat(begins) if begins else None
+    at = starts.schedule_of(campaign).start_at
+    if at is not None and at > now and campaign.status != RunState.DRAFT:
+        raise NotAllowed(RunState(campaign.status), RunEvent.START)
+    if starts.has_ended(campaign, now):
+        raise starts.ScheduleEnded
     if at is None or at <= now:
         return await begin(tx, runtime, campaign_id, now)
-    if campaign.status != RunState.DRAFT:
-        raise NotAllowed(RunState(campaign.status), RunEvent.START)
-    _move(campaign, RunEvent.SCHEDULE, now)
-    await runtime.queue.defer(
-        tx,
-        "campaigns:start_scheduled",
-        at=at,
-        workspace_id=tx.workspace_id,
-        campaign_id=campaign.id,
-    )
+    move(campaign, RunEvent.SCHEDULE, now)
+    await starts.set_start(tx, runtime, campaign, at)
     _announce(tx, runtime, campaign_id)
     return campaign
 
@@ -173,9 +180,12 @@ async def start(
 async def begin(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
-    """Start a campaign now, whatever its time; the same errors as ``start``."""
+    """Start a campaign now, whatever its time; the same errors as ``start``.
+
+    Past its end, all of its audience expires.
+    """
     campaign = await locked(tx, campaign_id)
-    _move(campaign, RunEvent.START, now)
+    move(campaign, RunEvent.START, now)
     previous = await latest_run(tx, campaign_id)
     run = Run(
         workspace_id=tx.workspace_id,
@@ -184,7 +194,9 @@ async def begin(
         status=RunState.PREPARING.value,
     )
     tx.session.add(run)
+    await starts.set_next_start(tx, runtime, campaign, now)
     await tx.session.flush()
+    await starts.set_end(tx, runtime, campaign, RunId(run.id))
     await runtime.queue.defer(
         tx,
         "campaigns:materialise",
@@ -204,7 +216,7 @@ async def pause(
     *,
     reason: str = "by_person",
 ) -> Campaign:
-    """Let nothing more leave; what is on the wire ends by itself."""
+    """Let nothing more leave, or start; what is on the wire ends by itself."""
     campaign, _ = await _shift(tx, runtime, campaign_id, RunEvent.PAUSE, now)
     campaign.paused_reason = reason
     return campaign
@@ -213,10 +225,39 @@ async def pause(
 async def resume(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
-    """Go on where it was paused."""
-    campaign, run = await _shift(tx, runtime, campaign_id, RunEvent.RESUME, now)
-    if run is not None:
+    """Go on where it was paused, be it to wait for its time; one whose time has come starts.
+
+    Raises:
+        NotFound, NotAllowed: There is no such campaign, or it is not paused.
+        ScheduleEnded: Its end has passed.
+    """
+    campaign = await locked(tx, campaign_id)
+    if campaign.status == RunState.PAUSED and starts.has_ended(campaign, now):
+        raise starts.ScheduleEnded
+    if campaign.status == RunState.PAUSED and not await unfinished_runs(tx, campaign_id):
+        return await _wait_again(tx, runtime, campaign, now)
+    campaign, runs = await _shift(tx, runtime, campaign_id, RunEvent.RESUME, now)
+    for run in runs:
         await leases.wake_run(tx, RunId(run.id), now)
+    return campaign
+
+
+async def _wait_again(
+    tx: Transaction, runtime: Runtime, campaign: Campaign, now: datetime
+) -> Campaign:
+    """Starts of a recurring campaign that fell into its pause are left out."""
+    campaign_id = CampaignId(campaign.id)
+    move(campaign, RunEvent.SCHEDULE, now)
+    campaign.paused_reason = None
+    if starts.schedule_of(campaign).repeat is not None:
+        await starts.set_next_start(tx, runtime, campaign, now)
+    elif campaign.starts_at is None or campaign.starts_at <= now:
+        await tx.session.flush()
+        return await begin(tx, runtime, campaign_id, now)
+    if campaign.starts_at is None:
+        raise starts.ScheduleEnded
+    await tx.session.flush()
+    _announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -224,8 +265,9 @@ async def cancel(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, now: datetime
 ) -> Campaign:
     """End a campaign for good; what waits is cancelled, what is on the wire ends by itself."""
-    campaign, run = await _shift(tx, runtime, campaign_id, RunEvent.CANCEL, now)
-    if run is not None:
+    campaign, runs = await _shift(tx, runtime, campaign_id, RunEvent.CANCEL, now)
+    campaign.starts_at = None
+    for run in runs:
         run.finished_at = now
         await runtime.queue.defer(
             tx,
@@ -240,24 +282,24 @@ async def cancel(
 
 async def _shift(
     tx: Transaction, runtime: Runtime, campaign_id: CampaignId, event: RunEvent, now: datetime
-) -> tuple[Campaign, Run | None]:
-    """Move a campaign and the run that it is in to the same state, and its gate after the commit.
+) -> tuple[Campaign, list[Run]]:
+    """Move a campaign and what it executes to the same state, and its gates after the commit.
 
     Raises:
         NotFound: No such campaign.
         NotAllowed: Its state forbids it.
     """
     campaign = await locked(tx, campaign_id)
-    _move(campaign, event, now)
+    move(campaign, event, now)
     campaign.paused_reason = None
-    run = await latest_run(tx, campaign_id)
-    if run is not None:
+    runs = await unfinished_runs(tx, campaign_id)
+    for run in runs:
         run.status = campaign.status
-        await tx.session.flush()
-        workspace_id, statuses = tx.workspace_id, {RunId(run.id): run.status}
-        tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, statuses))
+    await tx.session.flush()
+    workspace_id, statuses = tx.workspace_id, {RunId(run.id): run.status for run in runs}
+    tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, statuses))
     _announce(tx, runtime, campaign_id)
-    return campaign, run
+    return campaign, runs
 
 
 async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
@@ -274,7 +316,8 @@ async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
     return campaign
 
 
-def _move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
+def move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
+    """Put a campaign that is locked in the state after an event; raises NotAllowed."""
     campaign.status = next_state(RunState(campaign.status), event).value
     campaign.updated_at = now
 

@@ -26,13 +26,15 @@ WHERE workspace_id = %(workspace_id)s AND delivery_id = %(delivery_id)s
 ORDER BY part, number;
 
 -- name: retry
--- Back to waiting, in the lane of retries, with all tries allowed anew. A cancelled run's are left.
+-- Back to waiting, in the lane of retries, with all tries allowed anew. A cancelled run's are left,
+-- and those of a recurring campaign that was cancelled between two runs.
 WITH given AS (
     SELECT d.id FROM delivery d
     JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+    JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
     WHERE d.workspace_id = %(workspace_id)s AND d.id = ANY(%(ids)s)
       AND d.status IN ('failed', 'unknown') AND d.discarded_at IS NULL
-      AND r.status IN ('preparing', 'running', 'paused', 'completed')
+      AND c.status <> 'cancelled' AND r.status IN ('preparing', 'running', 'paused', 'completed')
     ORDER BY d.id FOR UPDATE OF d
 )
 UPDATE delivery d

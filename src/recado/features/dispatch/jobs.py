@@ -1,12 +1,13 @@
 """The sweeper: what a lost notification, a crash or a flush may have left lying is found here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from procrastinate.blueprints import Blueprint
 
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import RunState
-from recado.features.dispatch import leases, progress_feed
+from recado.domain.schedules import Verdict
+from recado.features.dispatch import hours, leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs, reopen_runs
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.transactions import short
@@ -69,5 +70,12 @@ async def _sweep_run(tx: Transaction, runtime: Runtime, row: Row) -> list[Campai
     if ended:
         return ended
     reopened = await reopen_runs(tx, [run_id])
-    await leases.wake_run(tx, run_id, clock.now())
+    await leases.wake_run(tx, run_id, _wakes_at(row, clock.now()))
     return reopened
+
+
+def _wakes_at(row: Row, now: datetime) -> datetime:
+    """When a run's channels have work: not before its hours, nor before anything of it is due."""
+    run = hours.of_run(row["schedule"], row["timezone"], now)
+    opens = run.until if run.verdict is Verdict.WAIT and run.until else now
+    return max(now, opens, row["due_at"] or now)

@@ -367,17 +367,43 @@ WITH ending AS (
     FROM ending e
     WHERE r.workspace_id = %(workspace_id)s AND r.id = e.run_id
       AND r.status IN ('running', 'paused') AND r.pending = 0 AND r.sending = 0
-    RETURNING r.campaign_id
+    RETURNING r.id, r.campaign_id
 )
-UPDATE campaign c SET status = 'completed', paused_reason = NULL, updated_at = now()
+-- A recurring campaign waits for its next run; one that a person has paused stays so.
+UPDATE campaign c
+SET status = CASE WHEN c.starts_at IS NULL THEN 'completed' WHEN c.status = 'paused' THEN 'paused'
+        ELSE 'scheduled' END,
+    paused_reason = CASE WHEN c.starts_at IS NOT NULL THEN c.paused_reason END, updated_at = now()
 FROM done
 WHERE c.workspace_id = %(workspace_id)s AND c.id = done.campaign_id
+  AND NOT EXISTS (
+    SELECT FROM run o
+    WHERE o.workspace_id = c.workspace_id AND o.campaign_id = c.id
+      AND o.status IN ('preparing', 'running', 'paused') AND o.id NOT IN (SELECT id FROM done))
 RETURNING c.id AS campaign_id;
 
 -- name: unfinished
 -- For the sweeper: runs that ought to move and have not for a while. That something is being sent
 -- or still waits after its end, is no state that a run may rest in.
-SELECT r.workspace_id, r.id AS run_id, r.campaign_id, r.status, r.materialised_at FROM run r
+SELECT r.workspace_id, r.id AS run_id, r.campaign_id, r.status, r.materialised_at, c.schedule,
+       w.timezone, (
+    SELECT min(earliest.due_at) FROM (
+        SELECT 0::bigint UNION ALL
+        SELECT cc.channel_id FROM campaign_channel cc
+        WHERE cc.workspace_id = c.workspace_id AND cc.campaign_id = c.id
+    ) AS source (sender_id)
+    CROSS JOIN (VALUES (0::smallint), (1), (2)) AS lanes (lane)
+    CROSS JOIN LATERAL (
+        SELECT d.due_at FROM delivery d
+        WHERE d.workspace_id = r.workspace_id AND d.run_id = r.id
+          AND d.sender_id = source.sender_id AND d.lane = lanes.lane AND d.status = 'pending'
+        ORDER BY d.workspace_id, d.run_id, d.sender_id, d.lane, d.due_at, d.id
+        LIMIT 1
+    ) earliest
+) AS due_at
+FROM run r
+JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
+JOIN workspace w ON w.id = r.workspace_id
 WHERE r.changed_at < now() - %(idle)s
   AND (r.status IN ('preparing', 'running') OR r.sending > 0
        OR (r.status IN ('cancelled', 'completed') AND r.pending > 0))
@@ -405,16 +431,19 @@ WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s
 -- name: reopen
 -- Runs that had ended go on; the campaign first, as wherever both are locked.
 WITH held AS (
-    SELECT c.id AS campaign_id, r.id AS run_id
+    SELECT c.id AS campaign_id, r.id AS run_id, c.status
     FROM campaign c JOIN run r ON r.workspace_id = c.workspace_id AND r.campaign_id = c.id
     WHERE c.workspace_id = %(workspace_id)s AND r.id = ANY(%(runs)s) AND r.status = 'completed'
       AND r.pending > 0
     ORDER BY c.id FOR UPDATE OF c
 ), campaigns AS (
     UPDATE campaign c SET status = 'running', updated_at = now() FROM held
-    WHERE c.workspace_id = %(workspace_id)s AND c.id = held.campaign_id AND c.status = 'completed'
+    WHERE c.workspace_id = %(workspace_id)s AND c.id = held.campaign_id
+      AND c.status IN ('completed', 'scheduled')
 )
-UPDATE run r SET status = 'running', finished_at = NULL, changed_at = clock_timestamp()
+UPDATE run r
+SET status = CASE WHEN held.status = 'paused' THEN 'paused' ELSE 'running' END,
+    finished_at = NULL, changed_at = clock_timestamp()
 FROM held WHERE r.workspace_id = %(workspace_id)s AND r.id = held.run_id
 RETURNING r.id, r.campaign_id;
 

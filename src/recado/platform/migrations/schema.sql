@@ -327,10 +327,12 @@ CREATE TABLE campaign (
     pacing jsonb NOT NULL DEFAULT '{}',
     fail_over boolean NOT NULL DEFAULT true,
     paused_reason text,
+    starts_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id)
 );
+CREATE INDEX campaign_starts ON campaign (starts_at) WHERE starts_at IS NOT NULL;
 
 CREATE TABLE campaign_channel (
     workspace_id bigint NOT NULL,

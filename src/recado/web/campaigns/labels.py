@@ -49,6 +49,7 @@ REASONS: Final[Mapping[str, str]] = {
     "opted_out": mark("Does not want messages"),
     "tag": mark("Has the tag {tag}"),
     "campaign_cancelled": mark("The campaign was cancelled"),
+    "schedule_ended": mark("The campaign's time was over"),
     "contact_deleted": mark("The contact was deleted"),
     "duplicate": mark("The number belongs to another contact of this campaign"),
 }
