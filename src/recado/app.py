@@ -19,6 +19,7 @@ from recado.api import (
     imports,
     lists,
     live,
+    preflight,
     presets,
     workspaces,
 )
@@ -33,7 +34,17 @@ from recado.providers.transport import AiohttpTransport
 from recado.web.routes import browser_middleware, create_web_app
 
 RESOURCES = (
-    *(campaigns, dead_letters, campaign_settings, presets, channels, contacts, imports, lists),
+    *(
+        campaigns,
+        preflight,
+        dead_letters,
+        campaign_settings,
+        presets,
+        channels,
+        contacts,
+        imports,
+        lists,
+    ),
     *(live, workspaces, health),
 )
 

@@ -55,6 +55,7 @@ class Forecast:
         limited_by: What costs the most time.
         expires: How many messages the end of the schedule leaves unsent.
         stretches: From when to when messages leave without a pause, in order.
+        requests: How many leave in each of them, at even distances.
     """
 
     starts_at: datetime | None
@@ -63,6 +64,7 @@ class Forecast:
     limited_by: Limit
     expires: int
     stretches: tuple[tuple[datetime, datetime], ...] = field(default=(), repr=False)
+    requests: tuple[int, ...] = field(default=(), repr=False)
 
 
 def forecast(
@@ -314,6 +316,7 @@ def _summary(
         limited_by=limit if line.lost[limit] else Limit.NOTHING,
         expires=expires,
         stretches=stretches,
+        requests=tuple(run.count for run in runs),
     )
 
 

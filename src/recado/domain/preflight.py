@@ -24,6 +24,7 @@ class Code(StrEnum):
 
     FOREIGN_VARIABLE = "foreign_variable"
     DEAD_NUMBERS = "dead_numbers"
+    STOPPED_CHANNEL = "stopped_channel"
     WARM_UP = "warm_up"
     SHORT_INTERVAL = "short_interval"
     MANY_CONTACTS = "many_contacts"
@@ -42,6 +43,9 @@ SENTENCES: Final[Mapping[Code, str]] = {
     Code.DEAD_NUMBERS: (
         "{dead} of {contacts} numbers are known not to be on WhatsApp. Take them out: numbers that "
         "write to many such are often blocked."
+    ),
+    Code.STOPPED_CHANNEL: (
+        "Nothing leaves through the channel '{channel}' before you have checked it: {reason}."
     ),
     Code.WARM_UP: (
         "The channel '{channel}' is new and should send at most {allowed} messages a day; this "
@@ -96,6 +100,7 @@ class Facts:
         official: It goes through the provider's official interface, which asks for no interval.
         dead: How many of the contacts are known not to be on WhatsApp.
         new_channels: Those in their warm-up.
+        stopped_channels: Names of those that wait for a person, with the reason.
     """
 
     contacts: int
@@ -106,6 +111,7 @@ class Facts:
     official: bool = False
     dead: int = 0
     new_channels: Sequence[NewChannel] = ()
+    stopped_channels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,8 @@ def _of_audience(facts: Facts) -> Iterator[PreflightWarning]:
 def _of_pace(facts: Facts) -> Iterator[PreflightWarning]:
     if not facts.official and (facts.pacing.message_interval or 0) < SHORT_INTERVAL:
         yield PreflightWarning(Code.SHORT_INTERVAL, {"seconds": SHORT_INTERVAL})
+    for name, reason in facts.stopped_channels.items():
+        yield PreflightWarning(Code.STOPPED_CHANNEL, {"channel": name, "reason": reason})
     for channel in facts.new_channels:
         if channel.planned > channel.allowed:
             yield PreflightWarning(

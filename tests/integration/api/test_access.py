@@ -17,6 +17,7 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 # What each change needs; reading needs a viewer, but for what is listed here.
 NEEDED = {
     ("POST", "/api/v1/campaigns"): OPERATOR,
+    ("POST", "/api/v1/campaigns/{campaign_id}/preflight"): VIEWER,
     ("POST", "/api/v1/campaigns/{campaign_id}/start"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/pause"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/resume"): OPERATOR,

@@ -240,3 +240,16 @@ async def test_a_callback_faster_than_the_answer_has_the_last_word(
     rows = await number.deliveries(run_id)
     assert (rows[0]["status"], rows[0]["error_code"]) == ("failed", "131047")
     assert {row["status"] for row in rows[1:]} <= {"delivered", "read"}
+
+
+async def test_a_number_that_the_provider_does_not_know_is_known_dead(
+    number: Number, simulator: Simulator
+) -> None:
+    run_id = await number.run(2)
+    first, second = await number.deliveries(run_id)
+    await simulator.faults(refusal(131026, match={"to": first["phone"]}))
+    await drive(number)
+    rows = await number.rows("SELECT id, wa_status FROM contact WHERE wa_status IS NOT NULL")
+    dead = [row["id"] for row in rows if row["wa_status"] == "dead"]
+    assert dead == [first["contact_id"]]
+    assert second["contact_id"] not in dead

@@ -196,6 +196,7 @@ def test_all_warnings_come_at_once_and_the_gravest_first() -> None:
         text="{{nome}}, veja www.exemplo.com " + "x" * 1000,
         dead=1000,
         new_channels=[NewChannel("novo", 50, 5000)],
+        stopped_channels={"velho": "131031: account locked"},
     )
     assert [warning.code for warning in warnings(facts)] == list(Code)
 

@@ -13,11 +13,10 @@ from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import SETTLED, RunEvent, RunState
 from recado.domain.schedules import LATE
-from recado.features.campaigns import service, starts
+from recado.features.campaigns import audience, service, starts
 from recado.features.campaigns.models import Run
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs
-from recado.features.settings import service as settings
 from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
 
@@ -146,20 +145,15 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             return
         if run.status not in {RunState.PREPARING, RunState.PAUSED, RunState.RUNNING}:
             return
-        suppressing = await settings.suppression_tags(tx)
-        audience = campaign.audience
         channels = await service.channels_of(tx, CampaignId(campaign_id))
         senders = [int(channel) for channel in channels] if len(channels) > 1 else []
         added = await tx.run(
             service.SQL["materialise"],
             workspace_id=workspace_id,
             run_id=run_id,
-            list_ids=audience.get("list_ids", []),
-            tags=[tag.lower() for tag in audience.get("tags", [])],
-            contact_ids=audience.get("contact_ids", []),
-            suppression_tags=[tag.strip().lower() for tag in suppressing],
             senders=senders,
             dealt=bool(senders) and not campaign.fail_over,
+            **await audience.parameters(tx, campaign.audience),
         )
         if added >= MANY:
             await tx.run("SELECT refresh_delivery_statistics()")

@@ -21,21 +21,7 @@ SELECT name FROM custom_field WHERE workspace_id = %(workspace_id)s ORDER BY nam
 
 -- name: materialise
 -- The audience of a run, each person once, those who must not be written to with the reason kept.
-WITH audience AS (
-    SELECT contact_id FROM list_member
-    WHERE workspace_id = %(workspace_id)s AND list_id = ANY(%(list_ids)s)
-    UNION
-    SELECT ct.contact_id FROM contact_tag ct
-    JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
-    WHERE ct.workspace_id = %(workspace_id)s AND lower(t.name) = ANY(%(tags)s)
-    UNION
-    SELECT unnest(%(contact_ids)s::bigint[])
-), suppressing AS (
-    SELECT ct.contact_id, min(t.name) AS tag FROM contact_tag ct
-    JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
-    WHERE ct.workspace_id = %(workspace_id)s AND lower(t.name) = ANY(%(suppression_tags)s)
-    GROUP BY ct.contact_id
-), talking AS (
+WITH talking AS (
     -- Who has written to one of several channels within a day is answered from there.
     SELECT DISTINCT ON (v.contact_id) v.contact_id, v.channel_id FROM conversation v
     WHERE v.workspace_id = %(workspace_id)s AND v.channel_id = ANY(%(senders)s::bigint[])
@@ -44,20 +30,16 @@ WITH audience AS (
 )
 INSERT INTO delivery
     (workspace_id, run_id, contact_id, phone, phone_key, status, reason, sender_id)
-SELECT %(workspace_id)s, %(run_id)s, c.id, c.phone, c.phone_key,
-       CASE WHEN c.opted_out_at IS NOT NULL OR s.tag IS NOT NULL THEN 'suppressed'
-            ELSE 'pending' END,
-       CASE WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
-            WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END,
+SELECT %(workspace_id)s, %(run_id)s, a.contact_id, a.phone, a.phone_key,
+       CASE WHEN a.reason IS NULL THEN 'pending' ELSE 'suppressed' END, a.reason,
        -- Dealt out where no other channel may step in; else whoever has room takes the next.
        coalesce(t.channel_id, CASE WHEN %(dealt)s THEN (%(senders)s::bigint[])[1 + row_number() OVER (
-           PARTITION BY t.channel_id, c.opted_out_at IS NULL AND s.tag IS NULL ORDER BY c.id
+           PARTITION BY t.channel_id, a.reason IS NULL ORDER BY a.contact_id
        ) %% cardinality(%(senders)s::bigint[])] END, 0)
-FROM audience a
-JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = a.contact_id
-LEFT JOIN suppressing s ON s.contact_id = c.id
-LEFT JOIN talking t ON t.contact_id = c.id
-ORDER BY c.id
+FROM campaign_audience(%(list_ids)s::bigint[], %(tags)s::text[], %(contact_ids)s::bigint[],
+    %(suppression_tags)s::text[]) a
+LEFT JOIN talking t ON t.contact_id = a.contact_id
+ORDER BY a.contact_id
 ON CONFLICT DO NOTHING;
 
 -- name: cancel_pending
@@ -95,7 +77,7 @@ WHERE r.status IN ('running', 'paused') AND r.materialised_at IS NOT NULL
 ORDER BY r.workspace_id, r.id;
 
 -- name: progress
-SELECT c.id AS campaign_id, c.status, c.paused_reason, r.id AS run_id, r.total, r.pending,
+SELECT c.id AS campaign_id, c.status, c.paused_reason, c.schedule, c.pacing, r.id AS run_id, r.total, r.pending,
        r.sending, r.sent, r.delivered, r.read, r.failed, r.unknown, r.suppressed, r.cancelled,
        r.expired, r.started_at, r.finished_at
 FROM campaign c

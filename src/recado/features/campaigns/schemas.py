@@ -136,7 +136,7 @@ class Progress(BaseModel):
     success_rate: float | None = Field(
         None, description="accepted out of accepted, failed and unknown; from 0 to 1"
     )
-    eta: datetime | None = Field(None, description="when the last message leaves at this rate")
+    eta: datetime | None = Field(None, description="when the last message leaves, by the forecast")
     paused_reason: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -211,19 +211,29 @@ def opened_channel(
         saved: The workspace's settings, its own presets among them; the channel's own come before.
     """
     adapter = provider_named(channel.provider)
-    preset = channel.pacing.get("preset", pacing.default_preset(channel.provider))
-    start = pacing.apply(pacing.CONSERVATIVE, {"preset": preset}, presets.known(saved or {}))
-    of_workspace = pacing.apply(start, saved or {})
-    own = {key: value for key, value in channel.pacing.items() if key != "preset"}
     return OpenChannel(
         id=ChannelId(channel.id),
         adapter=adapter,
         config=runtime.sealer.open(channel.secrets),
-        pacing=pacing.apply(of_workspace, own),
+        pacing=pacing_of(channel.provider, channel.pacing, saved or {}),
         paused_until=channel.paused_until,
         paused_reason=channel.paused_reason,
         deleted=channel.deleted_at is not None,
     )
+
+
+def pacing_of(provider: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> Pacing:
+    """The pace of a channel: its preset, the workspace's settings over it, its own keys over both.
+
+    Args:
+        provider: Has a preset for channels that name none.
+        own: The channel's keys, as they are stored.
+        saved: The workspace's settings.
+    """
+    preset = own.get("preset", pacing.default_preset(provider))
+    start = pacing.apply(pacing.CONSERVATIVE, {"preset": preset}, presets.known(saved))
+    keys = {key: value for key, value in own.items() if key != "preset"}
+    return pacing.apply(pacing.apply(start, saved), keys)
 
 
 async def pause(

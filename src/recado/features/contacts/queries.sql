@@ -27,6 +27,16 @@ WHERE id = %(contact_id)s AND opted_out_at IS NULL
 UPDATE contact SET opted_out_at = NULL, opt_out_source = %(source)s, updated_at = %(now)s
 WHERE id = %(contact_id)s AND opted_out_at IS NOT NULL
 
+-- name: note_reach
+-- Only what is news; one that somebody else changes at this moment is noted another time.
+WITH news AS (
+    SELECT id FROM contact
+    WHERE id = ANY(%(contacts)s) AND wa_status IS DISTINCT FROM %(status)s
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE contact c SET wa_status = %(status)s, wa_checked_at = now()
+FROM news WHERE c.workspace_id = current_workspace_id() AND c.id = news.id
+
 -- name: settle_pending
 WITH waiting AS MATERIALIZED (
     SELECT id FROM delivery

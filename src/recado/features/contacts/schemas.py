@@ -129,6 +129,10 @@ class ContactShown(BaseModel):
     tags: list[str]
     timezone: str | None
     wa_id: str | None = Field(description="how WhatsApp knows this person, once it has said so")
+    wa_status: str | None = Field(
+        description="'dead': a message came back because WhatsApp has no such number; 'valid': one"
+        " arrived; null: not known"
+    )
     opted_out_at: datetime | None
     opt_out_source: str | None
     created_at: datetime
@@ -149,6 +153,7 @@ class ContactShown(BaseModel):
             tags=list(tags),
             timezone=contact.timezone,
             wa_id=contact.wa_id,
+            wa_status=contact.wa_status,
             opted_out_at=contact.opted_out_at,
             opt_out_source=contact.opt_out_source,
             created_at=contact.created_at,

@@ -221,7 +221,7 @@ async def _change_phone(tx: Transaction, contact: Contact, raw: str) -> None:
     if phone.e164 == contact.phone:
         return
     if phone.key != contact.phone_key:
-        contact.wa_id = None
+        contact.wa_id = contact.wa_status = contact.wa_checked_at = None
     try:
         # A savepoint, because somebody else may have just made a contact with this phone.
         async with tx.session.begin_nested():

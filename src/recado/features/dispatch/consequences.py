@@ -11,7 +11,7 @@ from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, WorkspaceId
 from recado.domain.retry import ContactEffect, Verdict
 from recado.features.channels import service as channels
-from recado.features.contacts import consent
+from recado.features.contacts import consent, reach
 from recado.features.dispatch import progress_feed
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.plans import ChannelPlan
@@ -50,6 +50,8 @@ async def follow(
         and result.decision is not None
         and result.decision.contact is ContactEffect.OPTED_OUT
     ]
+    if dead := _dead(results):
+        todo.append(partial(reach.note, runtime.db, workspace_id, dead, "dead"))
     for action in todo:
         await _insist(action)
     await _announce(runtime, workspace_id, results, plan)
@@ -72,6 +74,14 @@ async def _insist(action: Callable[[], Awaitable[None]]) -> None:
 
 def _first(results: Iterable[Result], verdict: Verdict) -> Result | None:
     return next((r for r in results if r.decision and r.decision.verdict is verdict), None)
+
+
+def _dead(results: Iterable[Result]) -> list[ContactId]:
+    return [
+        r.contact_id
+        for r in results
+        if r.contact_id and r.decision and r.decision.contact is ContactEffect.DEAD
+    ]
 
 
 def _runs(results: Iterable[Result], verdict: Verdict) -> set[RunId]:

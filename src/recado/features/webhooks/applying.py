@@ -5,7 +5,7 @@ from typing import Any
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, WorkspaceId
 from recado.domain.phones import phone_key
-from recado.features.contacts import consent
+from recado.features.contacts import consent, reach
 from recado.features.dispatch import progress_feed
 from recado.features.gates import service as gates
 from recado.features.webhooks.routes import SQL
@@ -51,6 +51,7 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
                 ids=[row["id"] for row in rows],
                 errors=errors,
             )
+        await _note_reach(runtime, workspace_id, moved)
         applied += len(rows)
         campaigns = [CampaignId(row["campaign_id"]) for row in moved]
         if campaigns:
@@ -126,6 +127,18 @@ def _ours(text: str | None) -> Reference | None:
     if reference is None or max(reference.part, reference.attempt) > LARGEST_NUMBER:
         return None
     return reference
+
+
+async def _note_reach(
+    runtime: Runtime, workspace_id: WorkspaceId, moved: Sequence[Mapping[str, Any]]
+) -> None:
+    """Afterwards and by itself: contacts are locked before deliveries, never after."""
+
+    def in_column(name: str) -> list[ContactId]:
+        return [ContactId(contact) for row in moved for contact in row[name] or () if contact]
+
+    await reach.note(runtime.db, workspace_id, in_column("dead"), "dead")
+    await reach.note(runtime.db, workspace_id, in_column("reached"), "valid")
 
 
 async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:

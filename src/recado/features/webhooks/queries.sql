@@ -124,7 +124,9 @@ WITH report AS (
     RETURNING d.id, d.run_id, d.contact_id, change.status, n.class
 )
 SELECT c.run_id, r.campaign_id, count(*) AS deliveries,
-    array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'opt_out') AS opted_out
+    array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'opt_out') AS opted_out,
+    array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'contact_dead') AS dead,
+    array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached
 FROM changed c
 JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = c.run_id
 GROUP BY c.run_id, r.campaign_id;

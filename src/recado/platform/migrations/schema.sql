@@ -172,6 +172,9 @@ CREATE TABLE contact (
     timezone text,
     opted_out_at timestamptz,
     opt_out_source text,
+    -- Whether WhatsApp has this number, as sending to it has shown; NULL while that is not known.
+    wa_status text CHECK (wa_status IN ('valid', 'dead')),
+    wa_checked_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id),
@@ -345,6 +348,36 @@ CREATE TABLE campaign_channel (
     FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id)
 );
 CREATE INDEX campaign_channel_channel ON campaign_channel (workspace_id, channel_id, campaign_id);
+
+-- Whom a campaign is aimed at, each person once, with the reason why somebody must not be written to.
+-- What a start writes down and what is told beforehand are both read from here. The caller's role
+-- and workspace hold; the planner sees through it.
+CREATE FUNCTION campaign_audience(list_ids bigint[], tags text[], contact_ids bigint[],
+    suppression_tags text[])
+RETURNS TABLE (contact_id bigint, name text, phone text, phone_key text, wa_status text, reason text)
+LANGUAGE sql STABLE AS $$
+    WITH aimed_at AS (
+        SELECT m.contact_id FROM list_member m
+        WHERE m.workspace_id = current_workspace_id() AND m.list_id = ANY(list_ids)
+        UNION
+        SELECT ct.contact_id FROM contact_tag ct
+        JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
+        WHERE ct.workspace_id = current_workspace_id() AND lower(t.name) = ANY(tags)
+        UNION
+        SELECT unnest(contact_ids)
+    ), suppressing AS (
+        SELECT ct.contact_id, min(t.name) AS tag FROM contact_tag ct
+        JOIN tag t ON t.workspace_id = ct.workspace_id AND t.id = ct.tag_id
+        WHERE ct.workspace_id = current_workspace_id() AND lower(t.name) = ANY(suppression_tags)
+        GROUP BY ct.contact_id
+    )
+    SELECT c.id, c.name, c.phone, c.phone_key, c.wa_status,
+           CASE WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
+                WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END
+    FROM aimed_at a
+    JOIN contact c ON c.workspace_id = current_workspace_id() AND c.id = a.contact_id
+    LEFT JOIN suppressing s ON s.contact_id = c.id
+$$;
 
 -- One execution of a campaign. The counters hold exclusive states and add up to total; the
 -- triggers on delivery keep them, inside whichever statement changes deliveries.

@@ -1,0 +1,12 @@
+-- name: count_audience
+SELECT reason, count(*)::int AS contacts, count(*) FILTER (WHERE wa_status = 'dead')::int AS dead
+FROM campaign_audience(%(list_ids)s::bigint[], %(tags)s::text[], %(contact_ids)s::bigint[],
+    %(suppression_tags)s::text[])
+GROUP BY reason ORDER BY contacts DESC, reason;
+
+-- name: suppressed
+SELECT contact_id, name, phone, reason
+FROM campaign_audience(%(list_ids)s::bigint[], %(tags)s::text[], %(contact_ids)s::bigint[],
+    %(suppression_tags)s::text[])
+WHERE reason IS NOT NULL AND contact_id > %(after)s
+ORDER BY contact_id LIMIT %(limit)s;

@@ -1,0 +1,85 @@
+"""What a person should know before a campaign starts: who gets it, who does not, when it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from recado.domain import preflight
+from recado.domain.forecast import Forecast, pace
+from recado.domain.ids import CampaignId
+from recado.domain.pacing import CONSERVATIVE, default_preset
+from recado.domain.preflight import Facts, PreflightWarning
+from recado.features.campaigns import audience, outlook, service
+from recado.features.campaigns.audience import Count, Suppressed
+from recado.features.campaigns.models import Campaign
+from recado.features.campaigns.outlook import Outlook
+from recado.platform.postgres import Transaction
+
+SAMPLE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """A campaign as it would go if it were started now.
+
+    Attributes:
+        people: Whom it is aimed at, counted as a start would.
+        suppressed: The first of those who would not be written to.
+        warnings: What there is to be warned of, the gravest first.
+        estimate: How it would go.
+    """
+
+    people: Count
+    suppressed: Sequence[Suppressed]
+    warnings: Sequence[PreflightWarning]
+    estimate: Forecast
+
+
+async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflight:
+    """Look ahead, in ten statements however large the audience is; nothing is changed.
+
+    Raises:
+        NotFound: No such campaign.
+    """
+    campaign = await service.get(tx, campaign_id)
+    asked = await audience.parameters(tx, campaign.audience)
+    people = await audience.count(tx, asked)
+    left_out = await audience.suppressed(tx, asked, after=None, limit=SAMPLE)
+    ahead = (await outlook.of(tx, [campaign_id], now))[campaign_id]
+    estimate = ahead.forecast(people.audience, campaign.schedule, campaign.pacing, now)
+    return Preflight(
+        people=people,
+        suppressed=left_out,
+        warnings=preflight.warnings(_facts(campaign, people, ahead, estimate)),
+        estimate=estimate,
+    )
+
+
+async def suppressed(
+    tx: Transaction, campaign_id: CampaignId, *, after: int | None, limit: int
+) -> Sequence[Suppressed]:
+    """Who would not be written to if the campaign were started now, by id.
+
+    Raises:
+        NotFound: No such campaign.
+    """
+    campaign = await service.get(tx, campaign_id)
+    asked = await audience.parameters(tx, campaign.audience)
+    return await audience.suppressed(tx, asked, after=after, limit=limit)
+
+
+def _facts(campaign: Campaign, people: Count, ahead: Outlook, estimate: Forecast) -> Facts:
+    used = ahead.working or ahead.channels
+    paces = [ahead.pacing(row, campaign.pacing) for row in used]
+    content = campaign.content
+    return Facts(
+        contacts=people.audience,
+        # Its channels may have been taken out of use since it was made.
+        pacing=min(paces, key=lambda one: pace(one)[0], default=CONSERVATIVE),
+        tz=ahead.tz,
+        sending=estimate.stretches,
+        text=content["text"] if content.get("type") == "text" else None,
+        official=all(default_preset(row["provider"]) == "cloud" for row in used),
+        dead=people.dead,
+        stopped_channels=ahead.stopped,
+    )
