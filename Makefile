@@ -15,8 +15,12 @@ export NODE_USE_SYSTEM_CA := 1
 run: setup
 	@recado up --demo
 
+# Each process of a parallel session has servers of its own. What measures time, or fights for the
+# machine itself, has it alone.
+PROCESSES ?= 2
 test: setup
-	pytest
+	pytest --numprocesses $(PROCESSES) --dist loadfile -m 'not serial'
+	pytest -m serial
 
 check: setup
 	ruff check
@@ -29,8 +33,9 @@ check: setup
 bench: setup
 	python -m benchmarks
 
+# For as long as it takes: minutes. RECADO_CHAOS_SEEDS=1,2,3 repeats runs that were printed.
 chaos: setup
-	pytest tests/chaos
+	RECADO_CHAOS=long pytest tests/chaos
 
 docs: setup
 	python scripts/generate_state_diagrams.py

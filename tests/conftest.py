@@ -1,8 +1,6 @@
 """Real servers for all tests, once a session; processes of Recado where a test asks for them."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,16 +14,21 @@ from recado.platform import crypto, migrations, settings
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport
 from tests import factories
+from tests.support.folders import clear_leftovers, own_folder
 from tests.support.processes import Installation, free_port
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Once for all processes of a parallel session."""
+    if not hasattr(session.config, "workerinput"):
+        clear_leftovers()
 
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder that every account may enter, gone after the session."""
-    path = Path(tempfile.mkdtemp(prefix="recado-tests-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with own_folder("tests") as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,9 @@ import csv
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from tests.support.folders import own_folder
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "contatos.csv"
@@ -65,6 +64,7 @@ def _up(home: Path) -> Up:
     process = subprocess.Popen(
         [sys.executable, "-m", "recado", "up", "--json", "--port", "0"],
         env=_environment(home),
+        cwd=home.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,10 +82,8 @@ def _up(home: Path) -> Up:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="recado-up-"))
-    folder.chmod(0o755)
-    yield folder / "casa"
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_folder("up") as folder:
+        yield folder / "casa"
 
 
 @pytest.fixture(scope="module")

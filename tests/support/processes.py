@@ -93,6 +93,7 @@ class Installation:
             return subprocess.Popen(
                 [sys.executable, "-m", "recado", *arguments],
                 env={**os.environ, **self.env},
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -226,7 +226,13 @@ def _open_to_all(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, secret_key: str) -> AsyncIterator[Stack]:
+async def running(
+    folder: Path,
+    secret_key: str,
+    *,
+    lease_seconds: float = LEASE_SECONDS,
+    request_timeout: float = 3,
+) -> AsyncIterator[Stack]:
     """Servers, web and simulator; no worker yet."""
     _open_to_all(folder)
     with embedded.start(folder / "home") as servers:
@@ -238,8 +244,8 @@ async def running(folder: Path, secret_key: str) -> AsyncIterator[Stack]:
             "RECADO_SECRET_KEY": secret_key,
             "RECADO_PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
             "RECADO_SIMULATOR_URL": f"http://127.0.0.1:{free_port()}",
-            "RECADO_LEASE_SECONDS": str(LEASE_SECONDS),
-            "RECADO_REQUEST_TIMEOUT_SECONDS": "3",
+            "RECADO_LEASE_SECONDS": str(lease_seconds),
+            "RECADO_REQUEST_TIMEOUT_SECONDS": str(request_timeout),
         }
         installation = Installation(env, folder)
         installation.start()

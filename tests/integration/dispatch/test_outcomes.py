@@ -99,7 +99,7 @@ async def test_a_dead_token_pauses_the_channel_and_burns_nothing(
     assert await number.statuses(run_id) == {"pending": 200}
     assert set(await attempts(number, run_id)) == {0}
     # Only what was on the wire before the first answer came.
-    assert (await simulator.stats(number.number))["requests"] <= 16
+    assert (await simulator.stats(number.number))["requests"] <= 64
     await simulator.faults()
     async with number.runtime.db.workspace(number.workspace_id) as tx:
         answer = await channels.check(tx, number.runtime, number.transport, number.channel_id)

@@ -8,11 +8,14 @@ import os
 import signal
 import time
 
+import pytest
 from tests.integration.dispatch.driving import known_to_redis, until
 from tests.integration.dispatch.stack import LEASE_SECONDS, Product, Stack, kill
 
 from recado.domain.ids import ChannelId, RunId, WorkspaceId
 from recado.features.gates import service as gates
+
+pytestmark = pytest.mark.serial
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """Homes for real servers, and launchers in processes of their own."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.folders import own_folder
 
 import recado
 from recado import embedded
@@ -33,10 +33,8 @@ servers.stop()
 @pytest.fixture(scope="session")
 def root_of_homes() -> Iterator[Path]:
     """A folder that every account can enter, which pytest's own are not for root."""
-    folder = Path(tempfile.mkdtemp(prefix="recado-embedded-")).resolve()
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with own_folder("embedded") as folder:
+        yield folder
 
 
 def _stop_leftovers(home: Path) -> None:

@@ -1,7 +1,7 @@
 """Every grant of some channels on Redis' clock, gathered while it can be seen."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
@@ -13,9 +13,10 @@ from recado.platform.redis import connect, key
 
 SECOND_US = 1_000_000
 POLL_SECONDS = 0.05
+LONGEST = 3_600  # hours are not kept yet
 
 
-class Grants:
+class SendLog:
     """Looks at the limiter's windows again and again; they hold a second's grants."""
 
     def __init__(self, redis_url: str, workspace_id: WorkspaceId, channels: Iterable[int]) -> None:
@@ -24,7 +25,7 @@ class Grants:
         self._channels = list(channels)
         self._seen: Mapping[int, dict[str, float]] = defaultdict(dict)
         self._leases: dict[int, str | None] = {}
-        self._task = asyncio.create_task(self._watch(), name="grants")
+        self._task = asyncio.create_task(self._watch(), name="send log")
 
     async def close(self) -> None:
         """Look no more."""
@@ -33,20 +34,13 @@ class Grants:
             await self._task
         await self._redis.aclose()
 
-    def seen(self, channel: int) -> int:
-        """How many grants of a channel were seen."""
-        return len(self._seen[channel])
+    def times(self, channel: int) -> list[float]:
+        """When each request of a channel was let go: seconds on Redis' clock, in their order."""
+        return [at / SECOND_US for at in sorted(self._seen[channel].values())]
 
-    def densest(self, channel: int, seconds: float) -> int:
-        """The most grants that any span of so many seconds held."""
-        inside: deque[float] = deque()
-        most = 0
-        for at in sorted(self._seen[channel].values()):
-            inside.append(at)
-            while inside[0] <= at - seconds * SECOND_US:
-                inside.popleft()
-            most = max(most, len(inside))
-        return most
+    def knows(self, width: float) -> bool:
+        """Whether it can judge windows of so many seconds."""
+        return width < LONGEST
 
     async def _watch(self) -> None:
         while True:
