@@ -20,11 +20,12 @@ from recado.platform.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A caller inside one workspace."""
+    """A caller inside one workspace; ``caller`` names the key or the person."""
 
     runtime: Runtime
     workspace_id: WorkspaceId
     role: Role
+    caller: str
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -51,14 +52,15 @@ async def identify(connection: HTTPConnection) -> Access:
         if scheme.lower() != "bearer":
             raise Unauthenticated
         holder = await keys.authenticate(runtime.db, token.strip(), clock.now())
-        return Access(runtime, holder.workspace_id, holder.role)
+        return Access(runtime, holder.workspace_id, holder.role, f"key:{holder.key_id}")
     session = connection.scope.get("session") or {}
     if "user_id" in session and "workspace_id" in session:
         person = await service.signed_in(
             runtime.db, UserId(session["user_id"]), WorkspaceId(session["workspace_id"])
         )
         if person is not None:
-            return Access(runtime, person.workspace_id, person.role)
+            caller = f"user:{session['user_id']}"
+            return Access(runtime, person.workspace_id, person.role, caller)
     raise Unauthenticated
 
 

@@ -51,7 +51,8 @@ class CampaignShown(BaseModel):
 async def create_campaign(access: Operator, new: NewCampaign) -> CampaignShown:
     """Add a draft; nothing is sent before it is started."""
     async with access.transaction() as tx:
-        return await _shown(tx, await service.create(tx, new, clock.now()))
+        campaign = await service.create(tx, new, clock.now(), created_by=access.caller)
+        return await _shown(tx, campaign)
 
 
 @router.get("")

@@ -11,6 +11,7 @@ from recado.domain.pacing import PRESETS
 MOST_TAGS: Final = 100
 LONGEST_TAG: Final = 100
 LONGEST_GRACE_MINUTES: Final = 24 * 60
+MOST_DAILY: Final = 1_000
 
 
 class InvalidSettings(InvalidInput):
@@ -42,8 +43,15 @@ def _whole(least: int, most: int) -> Callable[[Any], bool]:
     return fits
 
 
+def _none_or(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     "suppressionTagNames": Setting(["DNC", "OPT-OUT", "STOP"], _tags, "a list of tags"),
+    "perContactDaily": Setting(
+        None, _none_or(_whole(1, MOST_DAILY)), f"a whole number from 1 to {MOST_DAILY}, or null"
+    ),
     "unknownGraceMinutes": Setting(
         15, _whole(0, LONGEST_GRACE_MINUTES), f"whole minutes from 0 to {LONGEST_GRACE_MINUTES}"
     ),

@@ -16,6 +16,9 @@ class InvalidPacing(InvalidInput):
 class Pacing:
     """Limits of one channel. None means without this limit; intervals are in seconds.
 
+    ``warm_up_daily`` is what a new channel may send on its first day, and each day
+    ``warm_up_growth`` times as much, until another limit is lower.
+
     The outside names are those of ``KEYS``, in camelCase.
     """
 
@@ -27,6 +30,9 @@ class Pacing:
     in_flight: int | None = 10
     cap_hourly: int | None = 300
     cap_daily: int | None = 2000
+    per_minute_per_user: int | None = 100
+    warm_up_daily: int | None = None
+    warm_up_growth: float | None = 2
     backoff_error_threshold: int | None = 5
     backoff_pause_minutes: float | None = 10
 
@@ -40,13 +46,14 @@ KEYS: Mapping[str, str] = {_camel(field.name): field.name for field in fields(Pa
 _WHOLE = frozenset(KEYS.values()) - {
     "message_interval",
     "greater_interval",
+    "warm_up_growth",
     "backoff_pause_minutes",
 }
 _FROM_ZERO = frozenset({"message_interval", "greater_interval", "backoff_pause_minutes"})
 LARGEST = 1_000_000_000
-INTERVAL_JITTER = 0.2
-SPREAD = 10  # parts of a second over which its limit is spread
+INTERVAL_JITTER = 0.2  # share of an interval that chance may add to it
 
+UNLIMITED = Pacing(**dict.fromkeys(KEYS.values()))
 CONSERVATIVE = Pacing()
 PRESETS: Mapping[str, Pacing] = {
     "conservative": CONSERVATIVE,
@@ -81,6 +88,7 @@ PRESETS: Mapping[str, Pacing] = {
         in_flight=64,
         cap_hourly=None,
         cap_daily=None,
+        per_minute_per_user=None,
     ),
 }
 _OFFICIAL = frozenset({"meta", "simulator"})
@@ -147,6 +155,9 @@ def tightest(one: Pacing, other: Pacing) -> Pacing:
         in_flight=_lowest(one.in_flight, other.in_flight),
         cap_hourly=_lowest(one.cap_hourly, other.cap_hourly),
         cap_daily=_lowest(one.cap_daily, other.cap_daily),
+        per_minute_per_user=_lowest(one.per_minute_per_user, other.per_minute_per_user),
+        warm_up_daily=_lowest(one.warm_up_daily, other.warm_up_daily),
+        warm_up_growth=_smallest(one.warm_up_growth, other.warm_up_growth),
         backoff_error_threshold=_lowest(one.backoff_error_threshold, other.backoff_error_threshold),
         backoff_pause_minutes=_longest(one.backoff_pause_minutes, other.backoff_pause_minutes),
     )
@@ -161,46 +172,12 @@ def restrict(
     """
     if not campaign:
         return channel
-    unlimited = Pacing(**dict.fromkeys(KEYS.values()))
-    return tightest(channel, apply(unlimited, campaign, presets))
+    return tightest(channel, apply(UNLIMITED, campaign, presets))
 
 
 def shown(pacing: Pacing) -> dict[str, Any]:
     """A pacing under its outside names."""
     return {key: getattr(pacing, name) for key, name in KEYS.items()}
-
-
-def interval(pacing: Pacing, chance: float) -> float:
-    """Seconds until the next message may leave: the interval and up to 20 % more by chance.
-
-    Never less than the setting, as it is a limit; not always the same, so that the pace looks like
-    a person's. ``chance`` is from 0 to 1.
-    """
-    return (pacing.message_interval or 0) * (1 + INTERVAL_JITTER * chance)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """At most so many requests in any span of this width."""
-
-    limit: int
-    seconds: float
-
-
-def windows(pacing: Pacing) -> list[Window]:
-    """The sliding windows of a pacing.
-
-    A limit a second is also spread over the second: requests that left together may arrive with
-    those of the next burst, and the provider counts arrivals.
-    """
-    found = []
-    if pacing.per_second:
-        found.append(Window(pacing.per_second, 1))
-        if pacing.per_second >= SPREAD:
-            found.append(Window(-(-pacing.per_second // SPREAD), 1 / SPREAD))
-    if pacing.per_minute:
-        found.append(Window(pacing.per_minute, 60))
-    return found
 
 
 def burst(pacing: Pacing, seconds: float, most: int) -> int:
@@ -216,10 +193,15 @@ def burst(pacing: Pacing, seconds: float, most: int) -> int:
 
 
 def _lowest(one: int | None, other: int | None) -> int | None:
-    present = [value for value in (one, other) if value is not None]
-    return min(present) if present else None
+    lower = _smallest(one, other)
+    return None if lower is None else int(lower)
 
 
 def _longest(one: float | None, other: float | None) -> float | None:
     present = [value for value in (one, other) if value is not None]
     return max(present) if present else None
+
+
+def _smallest(one: float | None, other: float | None) -> float | None:
+    present = [value for value in (one, other) if value is not None]
+    return min(present) if present else None

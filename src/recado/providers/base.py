@@ -67,10 +67,19 @@ Outcome = Accepted | Refused | Unsure
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A channel's state as its provider tells it."""
+    """A channel's state as its provider tells it.
+
+    Attributes:
+        status: Whether messages can leave.
+        detail: In the provider's words.
+        portfolio: Whom the provider counts this number with, where it counts people.
+        tier: How many people these may reach in 24 hours outside of conversations; None: any.
+    """
 
     status: ChannelStatus
     detail: str = ""
+    portfolio: str | None = None
+    tier: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,7 @@ class Provider(Protocol):
 
     name: str
     public_config: frozenset[str]
+    limits_pairs: bool  # whether the provider limits messages to one person by itself, as Meta does
 
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Check a channel's config and fill in what the adapter makes up itself.

@@ -39,12 +39,12 @@ async def until(
 async def known_to_redis(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId
 ) -> None:
-    """Spare a fresh channel the second for which one stands still that Redis knows nothing of."""
+    """Let Redis know of a channel, so that the next one who takes it finds it in order."""
     limiter = ChannelLimiter(runtime.redis, workspace_id, channel_id, 0)
     with suppress(RedisError):  # a connection from before a restart
-        await limiter.take([], stand_still=0)
+        await limiter.take([])
         return
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
 
 
 @dataclass

@@ -251,7 +251,7 @@ async def test_a_database_that_redis_is_ahead_of_is_driven_all_the_same(
     ahead = ChannelLimiter(
         quiet_number.runtime.redis, quiet_number.workspace_id, quiet_number.channel_id, 5_000
     )
-    await ahead.take([], stand_still=0)
+    await ahead.take([])
     async with working("one"):
         await start(quiet_number, run_id)
         await quiet_number.completed(run_id)

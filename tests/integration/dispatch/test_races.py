@@ -9,8 +9,11 @@ from tests.integration.dispatch.driving import Number
 from tests.integration.dispatch.outcomes import BUSY, accepted, claimed, refused
 
 from recado.domain.ids import ContactId, RunId
+from recado.domain.limits import Path
 from recado.features.dispatch import transactions
-from recado.features.dispatch.limiter import Asking
+from recado.features.dispatch.asks import Asking
+from recado.features.dispatch.ledger import Ledger
+from recado.features.dispatch.limiter import Grant
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
 
@@ -54,29 +57,36 @@ async def test_an_outcome_recorded_during_a_cancel_waits_for_no_other_try(
     assert await number.statuses(run_id) == {"cancelled": 1}
 
 
+async def asked(ledger: Ledger, asking: Asking) -> Grant:
+    """The answer to one question, books open."""
+    paths = {asking.run_id: Path()}
+    grant = await ledger.reserve([asking], paths) or await ledger.reserve([asking], paths)
+    assert grant is not None
+    return grant
+
+
 async def test_a_pause_holds_from_the_moment_it_is_answered(number: Number) -> None:
     run_id, ledger, (claim,) = await claimed(number)
-    pace = (await ledger.plan()).channel.pacing
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await gates.sync_runs(number.runtime.redis, number.workspace_id, {run_id: "paused"})
     # Whatever was let pass before is on the wire or can never be written.
     assert loop.time() - begun >= GRANT_LIFE
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
-    grant = await ledger.limiter.reserve([asking], pace, [])
+    grant = await asked(ledger, asking)
     assert list(grant.gated) == [0]
 
 
 async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Number) -> None:
     run_id, ledger, (claim,) = await claimed(number)
-    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    redis = number.runtime.redis
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
     await gates.close_contacts(redis, number.workspace_id, [claim.contact_id or ContactId(0)], "x")
     for _ in range(2):
-        grant = await ledger.limiter.reserve([asking], pace, [])
+        grant = await asked(ledger, asking)
         await ledger.shut_out([(asking, grant.gated[0])])
-    assert not (await ledger.limiter.reserve([asking], pace, [])).gated
+    assert not (await asked(ledger, asking)).gated
 
 
 @pytest.mark.parametrize(
@@ -89,7 +99,7 @@ async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Nu
 )
 async def test_a_gate_with_a_reason_stays_closed(number: Number, closing: str) -> None:
     run_id, ledger, (claim,) = await claimed(number)
-    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    redis = number.runtime.redis
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     if "run" in closing:
         await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
@@ -97,21 +107,21 @@ async def test_a_gate_with_a_reason_stays_closed(number: Number, closing: str) -
         contact = claim.contact_id or ContactId(0)
         await gates.close_contacts(redis, number.workspace_id, [contact], "x")
     await number.execute(closing)
-    grant = await ledger.limiter.reserve([asking], pace, [])
+    grant = await asked(ledger, asking)
     await ledger.shut_out([(asking, grant.gated[0])])
-    assert list((await ledger.limiter.reserve([asking], pace, [])).gated) == [0]
+    assert list((await asked(ledger, asking)).gated) == [0]
 
 
 async def test_a_gate_that_was_closed_again_meanwhile_is_not_opened(number: Number) -> None:
     run_id, ledger, (claim,) = await claimed(number)
-    redis, pace = number.runtime.redis, (await ledger.plan()).channel.pacing
+    redis = number.runtime.redis
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
-    seen = (await ledger.limiter.reserve([asking], pace, [])).gated[0]
+    seen = (await asked(ledger, asking)).gated[0]
     # Resumed and paused again, by someone who is not done with the database yet.
     await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
     await ledger.shut_out([(asking, seen)])
-    assert list((await ledger.limiter.reserve([asking], pace, [])).gated) == [0]
+    assert list((await asked(ledger, asking)).gated) == [0]
 
 
 async def test_who_is_frozen_in_the_middle_of_a_transaction_holds_nobody_up_for_long(

@@ -1,20 +1,24 @@
 """A slot in flight is held from the grant until the outcome is on record, and no longer."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
-from tests.unit.dispatch.conftest import MakeLimiter
+from tests.unit.dispatch.conftest import MakeLimiter, open_books, path_of
 
 from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import CampaignId, ChannelId, ContactId, DeliveryId, Reference, RunId
+from recado.domain.limits import Path
 from recado.domain.pacing import PRESETS
 from recado.domain.rendering import parse
 from recado.features.channels.service import OpenChannel
+from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.departures import Departed, Departures
-from recado.features.dispatch.limiter import Asking, ChannelLimiter, Grant
+from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Plan, Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
@@ -22,8 +26,19 @@ from recado.providers.base import Message, Text
 from recado.providers.registry import provider
 
 PACE = PRESETS["cloud"]
-CHANNEL = OpenChannel(ChannelId(1), provider("simulator"), {}, PACE, None, None, deleted=False)
-PLAN = Plan(RunId(1), CampaignId(1), "running", parse("Olá"), PACE)
+CHANNEL = OpenChannel(
+    id=ChannelId(1),
+    adapter=provider("simulator"),
+    config={},
+    pacing=PACE,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    portfolio=None,
+    tier=None,
+    paused_until=None,
+    paused_reason=None,
+    deleted=False,
+)
+PLAN = Plan(RunId(1), CampaignId(1), "running", parse("Olá"), PACE, Path())
 
 
 def ready(number: int) -> Ready:
@@ -58,8 +73,10 @@ def departures(*late: int) -> tuple[Departures, list[Result | None]]:
 async def let_pass(limiter: ChannelLimiter, *numbers: int) -> tuple[Grant, list[Ready]]:
     messages = [ready(number) for number in numbers]
     asking = [Asking(m.claim.reference, RunId(1), ContactId(1)) for m in messages]
-    grant = await limiter.reserve(asking, PACE, [])
-    assert grant.granted == len(numbers)
+    path = path_of(PACE)
+    await open_books(limiter._redis, limiter._workspace_id, path)
+    grant = await limiter.reserve(asking, {RunId(1): path})
+    assert len(grant.granted) == len(numbers)
     return grant, messages
 
 
@@ -69,11 +86,11 @@ async def in_flight(limiter: ChannelLimiter) -> set[str]:
 
 async def test_a_slot_is_held_until_the_outcome_is_on_record(limiter_of: MakeLimiter) -> None:
     limiter = limiter_of(1)
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
     wire, ended = departures()
     grant, messages = await let_pass(limiter, 1, 2)
     for message in messages:
-        wire.start(Departed(message, PACE, grant, 0))
+        wire.start(Departed(message, grant, 0))
     await wire.wait()
     assert len(ended) == len(wire) == 2
     assert await in_flight(limiter) == {"1.1.1", "2.1.1"}
@@ -85,13 +102,13 @@ async def test_a_slot_is_held_until_the_outcome_is_on_record(limiter_of: MakeLim
 
 async def test_what_could_not_be_written_waits_for_its_turn_again(limiter_of: MakeLimiter) -> None:
     limiter = limiter_of(1)
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
     wire, ended = departures(2)
     grant, messages = await let_pass(limiter, 1, 2)
     for message in messages:
-        wire.start(Departed(message, PACE, grant, 0))
+        wire.start(Departed(message, grant, 0))
     await wire.wait()
-    assert ended == [result(1), None]
+    assert ended == [replace(result(1), left_at=grant.left_at), None]
     assert await wire.take_back(limiter) == [messages[1]]
     assert await in_flight(limiter) == {"1.1.1"}
     assert await wire.take_back(limiter) == []
@@ -101,11 +118,11 @@ async def test_while_redis_is_away_slots_are_kept_in_mind(
     limiter_of: MakeLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limiter = limiter_of(1)
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
     wire, _ = departures(2)
     grant, messages = await let_pass(limiter, 1, 2)
     for message in messages:
-        wire.start(Departed(message, PACE, grant, 0))
+        wire.start(Departed(message, grant, 0))
     await wire.wait()
     wire.recorded([messages[0].claim.reference])
 
@@ -128,15 +145,15 @@ async def test_what_came_to_its_end_during_a_takeover_holds_no_slot_under_the_ne
     limiter_of: MakeLimiter,
 ) -> None:
     limiter = limiter_of(1)
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
     wire, _ = departures()
     grant, (message,) = await let_pass(limiter, 1)
-    wire.start(Departed(message, PACE, grant, 0))
+    wire.start(Departed(message, grant, 0))
     await wire.wait()
     known = wire.references
     wire.recorded(known)  # while the take is on its way to Redis
     await wire.free(limiter)
-    await limiter.take(list(known), stand_still=0)
+    await limiter.take(list(known))
     assert await in_flight(limiter) == {"1.1.1"}
     wire.forgotten(known)
     await wire.free(limiter)
@@ -145,10 +162,10 @@ async def test_what_came_to_its_end_during_a_takeover_holds_no_slot_under_the_ne
 
 async def test_what_could_not_be_undone_can_still_be_given_back(limiter_of: MakeLimiter) -> None:
     limiter = limiter_of(1)
-    await limiter.take([], stand_still=0)
+    await limiter.take([])
     wire, _ = departures(1)
     grant, (message,) = await let_pass(limiter, 1)
-    wire.start(Departed(message, PACE, grant, 0))
+    wire.start(Departed(message, grant, 0))
     await asyncio.sleep(0)
     await wire.wait()
     assert wire.never_left() == [message]

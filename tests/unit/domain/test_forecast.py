@@ -11,13 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recado.domain.forecast import BUCKET, DAY, HOUR, Forecast, Limit, forecast, pace
-from recado.domain.pacing import KEYS, PRESETS, Pacing, interval
+from recado.domain.pacing import INTERVAL_JITTER, KEYS, PRESETS, Pacing
 from recado.domain.schedules import Schedule
 from recado.domain.windows import CONTACT, EVERY_DAY, Window, is_open, next_open
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=SAO_PAULO)  # a Monday
 FREE = Pacing(**dict.fromkeys(KEYS.values()))
+
+
+def later(pacing: Pacing, chance: float) -> float:
+    """Seconds from one message to the next, as the limiter keeps them."""
+    return (pacing.message_interval or 0) * (1 + INTERVAL_JITTER * chance)
+
+
 OFFICE = Window(frozenset({1, 2, 3, 4, 5}), time(9), time(18), "America/Sao_Paulo")
 NIGHT = Window(EVERY_DAY, time(22), time(6), CONTACT)
 SHORT = Window(EVERY_DAY, time(10), time(10, 5), CONTACT)
@@ -367,10 +374,10 @@ def by_sending(
         second.append(now)
         minute.append(now)
         buckets.append(int(now // 60))
-        pause = interval(pacing, chance.random())
+        pause = later(pacing, chance.random())
         if pacing.longer_interval_after and len(left) % pacing.longer_interval_after == 0:
             longer = replace(pacing, message_interval=pacing.greater_interval)
-            pause = max(pause, interval(longer, chance.random()))
+            pause = max(pause, later(longer, chance.random()))
         not_before = now + pause
     return left
 

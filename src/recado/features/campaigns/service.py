@@ -34,8 +34,16 @@ class UnknownAudience(InvalidInput):
     sentence = "Some of the lists, tags, contacts or channels named do not exist here. See fields."
 
 
-async def create(tx: Transaction, given: NewCampaign, now: datetime) -> Campaign:
+async def create(
+    tx: Transaction, given: NewCampaign, now: datetime, *, created_by: str = ""
+) -> Campaign:
     """Add a draft.
+
+    Args:
+        tx: Inside the workspace.
+        given: What it is made of.
+        now: A schedule that has passed by then is refused.
+        created_by: Whose limit a minute its messages count against; empty for the workspace's own.
 
     Raises:
         ChannelNeeded, UnknownAudience: What it refers to is not there.
@@ -55,6 +63,7 @@ async def create(tx: Transaction, given: NewCampaign, now: datetime) -> Campaign
         schedule=schedules.validated(given.schedule, now),
         pacing=pacing.validated(given.pacing, await presets_for(tx, given.pacing)),
         fail_over=given.fail_over,
+        created_by=created_by,
     )
     tx.session.add(campaign)
     await tx.session.flush()

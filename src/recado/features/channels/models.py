@@ -22,6 +22,8 @@ class Channel(Base):
     config: Mapped[dict[str, Any]]
     secrets: Mapped[bytes]
     pacing: Mapped[dict[str, Any]]
+    portfolio: Mapped[str | None]
+    tier: Mapped[int | None]
     paused_until: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
     created_at: Mapped[CreatedAt]

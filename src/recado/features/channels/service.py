@@ -39,12 +39,18 @@ class ChannelInUse(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class OpenChannel:
-    """A channel ready for use: its adapter, its credentials, its pace."""
+    """A channel ready for use: its adapter, its credentials, its pace.
+
+    ``tier``: how many people its portfolio may reach in a day outside of conversations.
+    """
 
     id: ChannelId
     adapter: Provider
     config: Config
     pacing: Pacing
+    created_at: datetime
+    portfolio: str | None
+    tier: int | None
     paused_until: datetime | None  # with a reason and without a time: until a person checks it
     paused_reason: str | None
     deleted: bool
@@ -216,6 +222,9 @@ def opened_channel(
         adapter=adapter,
         config=runtime.sealer.open(channel.secrets),
         pacing=pacing_of(channel.provider, channel.pacing, saved or {}),
+        created_at=channel.created_at,
+        portfolio=channel.portfolio,
+        tier=channel.tier,
         paused_until=channel.paused_until,
         paused_reason=channel.paused_reason,
         deleted=channel.deleted_at is not None,
@@ -276,3 +285,6 @@ async def _note_route(tx: Transaction, channel: Channel, external_id: str) -> No
 def _apply(channel: Channel, answer: Check) -> None:
     channel.status = answer.status
     channel.status_detail = answer.detail[:500] or None
+    if answer.portfolio is not None:
+        channel.portfolio = answer.portfolio
+        channel.tier = answer.tier

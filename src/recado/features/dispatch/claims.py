@@ -1,8 +1,10 @@
 """Claiming: ``pending → sending`` with the attempt on record, and giving back what never left."""
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
@@ -29,6 +31,7 @@ class Claim:
     values: Mapping[str, str | None]
     closed: bool
     timezone: str | None = None
+    claimed_at: float = 0.0  # on the monotonic clock
 
 
 async def claim(
@@ -60,9 +63,16 @@ async def claim(
 
 
 async def release(
-    db: Database, *, workspace_id: WorkspaceId, references: Sequence[Reference]
+    db: Database,
+    *,
+    workspace_id: WorkspaceId,
+    references: Sequence[Reference],
+    due: Sequence[datetime | None] | None = None,
 ) -> None:
-    """Give back claims that provably never left; no attempt is counted."""
+    """Give back claims that provably never left; no attempt is counted.
+
+    ``due``: when each may be claimed again; None as before.
+    """
     if not references:
         return
     async with short(db, workspace_id) as tx:
@@ -71,6 +81,7 @@ async def release(
             workspace_id=workspace_id,
             deliveries=[r.delivery_id for r in references],
             numbers=[r.attempt for r in references],
+            due=list(due) if due is not None else [None] * len(references),
         )
 
 
@@ -94,4 +105,5 @@ def _claim(row: Mapping[str, Any]) -> Claim:
         ),
         closed=row["closed"],
         timezone=row["timezone"],
+        claimed_at=time.monotonic(),
     )

@@ -3,10 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recado.domain.ids import Reference
-from recado.domain.pacing import Pacing
 from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Ready
 from recado.features.dispatch.records import Result
@@ -23,7 +22,6 @@ class Departed:
     """One message that was let pass."""
 
     ready: Ready
-    pace: Pacing
     grant: Grant
     write_before: float  # on the monotonic clock
 
@@ -80,7 +78,7 @@ class Departures:
         expired = tuple(self._expired)
         for grant in {id(one.grant): one for one in expired}.values():
             alike = [one.ready.claim.reference for one in expired if one.grant is grant.grant]
-            await limiter.take_back(alike, grant.pace, grant.grant)
+            await limiter.take_back(alike, grant.grant)
         if expired:
             self._warn(len(expired))
         del self._expired[: len(expired)]
@@ -103,6 +101,8 @@ class Departures:
         result = await self._sender.send(departed.ready, departed.write_before)
         if result is None:
             self._expired.append(departed)
+        elif result.left:
+            result = replace(result, left_at=departed.grant.left_at)
         self._ended(result)
 
     def _warn(self, count: int) -> None:

@@ -16,13 +16,13 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from recado.domain import pacing
-from recado.domain.ids import Reference
+from recado.domain.ids import Reference, RunId
 from recado.domain.retry import Verdict
 from recado.features.dispatch.departures import Departed, Departures
+from recado.features.dispatch.holds import Holds
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import Asking, LeaseLost
+from recado.features.dispatch.limiter import Grant, LeaseLost
 from recado.features.dispatch.plans import ChannelPlan, Ready, Rest, prepare
 from recado.features.dispatch.recorder import Recorder
 from recado.features.dispatch.records import Result
@@ -40,6 +40,7 @@ HOLD_SECONDS = 2.0  # a channel whose next send is further away is given back me
 PLAN_SECONDS = 5.0  # a change whose notification was lost is seen after so long
 CLAIM_AHEAD_SECONDS = 1.0
 LARGEST_CLAIM = 50
+LONGEST_TURN_SECONDS = 300.0  # what waited so long for its turn goes back
 LARGEST_ASK = 16  # as many requests as can be written within a grant's life, with room to spare
 SHORTEST_WAIT = 0.005
 IDLE_WAIT = 1.0  # something else will wake the loop sooner
@@ -61,6 +62,7 @@ class ChannelDriver:
         self._departures = Departures(Sender(transport, request_timeout), self._ended)
         self._recorder = Recorder(self._ledger.write, self._recorded)
         self._turns = Turns()
+        self._holds = Holds()
         self._plan: ChannelPlan | None = None
         self._plan_until = 0.0  # monotonic
         self._stopped_by: set[Reference] = set()
@@ -115,35 +117,35 @@ class ChannelDriver:
     async def _step(self) -> float | Rest:
         """One turn; returns seconds to wait, or that there is nothing to do."""
         await self._departures.free(self._ledger.limiter)
-        self._turns.put_back(await self._departures.take_back(self._ledger.limiter))
+        if back := await self._departures.take_back(self._ledger.limiter):
+            self._turns.put_back(back)
+            self._holds.forget()  # what they had used up is free again
         if not self._taken:
             await self._take()
         plan = await self._read_plan()
         if self._stopped_by:
             return IDLE_WAIT
         if plan.rest is not None:
-            await self._let_go()
-            return await self._rest(plan, 0.0)
-        if not self._turns:
+            await self._let_go(self._turns.take_all())
+            return await self._rest(plan)
+        if not self._turns and plan.sending:
             # Nothing is claimed for a turn that is far away: another worker may have it then.
-            ahead = await self._ledger.limiter.reserve([], plan.channel.pacing, [])
-            if ahead.wait is not None and ahead.wait > HOLD_SECONDS:
-                return await self._rest(plan, ahead.wait)
+            self._holds.note(await self._ledger.look_ahead(plan))
         await self._claim(plan)
         if late := self._turns.take_late(clock.now()):
             self._plan_until = 0.0
             await self._let_go(late)
             return 0.0
+        await self._let_go(self._turns.older_than(time.monotonic() - LONGEST_TURN_SECONDS))
         if self._turns:
-            return await self._reserve()
-        return await self._rest(plan, 0.0)
+            return await self._reserve(plan)
+        return await self._rest(plan)
 
     async def _take(self) -> None:
-        await self._let_go()
+        await self._let_go(self._turns.take_all())
         self._plan_until = 0.0
-        plan = await self._read_plan()
         on_the_wire = self._departures.references
-        for lost in await self._ledger.take(on_the_wire, owed=plan.slowest):
+        for lost in await self._ledger.take(on_the_wire):
             self._recorder.add(lost)
         self._departures.forgotten(on_the_wire)
         self._taken = True
@@ -163,6 +165,7 @@ class ChannelDriver:
             self._plan_until = min(self._plan_until, time.monotonic() + holds)
         if plan != self._plan:
             self._plan = plan
+            self._holds.forget()
             shut, failed = self._turns.refit(plan)
             for result in failed:
                 self._recorder.add(result)
@@ -173,10 +176,14 @@ class ChannelDriver:
 
     async def _claim(self, plan: ChannelPlan) -> None:
         """Keep about a second's worth of messages ready."""
-        most = pacing.burst(plan.channel.pacing, CLAIM_AHEAD_SECONDS, LARGEST_CLAIM)
-        if len(self._turns) * 2 > most or time.monotonic() < self._dry_until:
+        soon = self._soon(plan)
+        if not soon or time.monotonic() < self._dry_until:
             return
-        claimed = await self._ledger.claim(plan, most)
+        most = max(plan.runs[run].burst(CLAIM_AHEAD_SECONDS, LARGEST_CLAIM) for run in soon)
+        most = min(most, self._holds.room)
+        if len(self._turns) * 2 > most:
+            return
+        claimed = await self._ledger.claim(plan, most, soon)
         if claimed:
             self._fruitless = 0
         else:
@@ -188,36 +195,43 @@ class ChannelDriver:
             else:
                 self._turns.add(ready)
 
-    async def _reserve(self) -> float:
-        """Ask for the next few of one pace, and send those granted at once."""
-        pace, asked = self._turns.next_of_one_pace(LARGEST_ASK)
-        asking = [Asking(r.claim.reference, r.claim.run_id, r.claim.contact_id) for r in asked]
-        intervals = (
-            [pacing.interval(pace, random.random()) for _ in asked]  # noqa: S311 - no secret
-            if pace.message_interval
-            else []
-        )
+    async def _reserve(self, plan: ChannelPlan) -> float:
+        """Ask for the next few, and send those granted at once; returns seconds to wait."""
+        asked = self._turns.take(LARGEST_ASK, self._holds.held)
+        if not asked:
+            return self._holds.shortest(self._turns.runs)
+        asking = [ready.asking(random.random()) for ready in asked]  # noqa: S311 - no secret
+        paths = {one.run_id: plan.path(one.run_id) for one in asking}
         write_before = time.monotonic() + GRANT_LIFE
         try:
-            grant = await self._ledger.limiter.reserve(asking, pace, intervals)
+            grant = await self._ledger.reserve(asking, paths)
         except BaseException:
             self._turns.put_back(asked)
             raise
-        free = [ready for place, ready in enumerate(asked) if place not in grant.gated]
-        self._turns.put_back(free[grant.granted :])
-        for ready in free[: grant.granted]:
-            self._departures.start(Departed(ready, pace, grant, write_before))
-        if grant.gated:
-            await self._ledger.shut_out([(asking[at], gate) for at, gate in grant.gated.items()])
-            self._plan_until = 0.0
-        if grant.wait is None:
+        if grant is None:
+            self._turns.put_back(asked)
+            return 0.0
+        waits = {place: wait for place, wait in grant.held.items() if not wait.of_contact}
+        self._turns.put_back([asked[place] for place in sorted(waits)])
+        for place in grant.granted:
+            self._departures.start(Departed(asked[place], grant, write_before))
+        if len(waits) + len(grant.granted) < len(asked):
+            await self._ledger.turn_away(asking, grant)
+            self._plan_until = 0.0 if grant.gated else self._plan_until
+        return await self._after(grant)
+
+    async def _after(self, grant: Grant) -> float:
+        """What a grant means for the next turn; returns seconds to wait."""
+        for limit, seconds in self._holds.note(grant):
+            log.info("limit reached", channel=self._channel_id, limit=limit.mark, refills=seconds)
+        if any(wait.full for wait in grant.ahead.values()):
             self._recorder.hurry()
             if not self._departures:
                 self._taken = False  # the slots are held by nobody: taking again frees them
             return IDLE_WAIT
-        if grant.wait > HOLD_SECONDS:
-            await self._let_go()
-        return grant.wait
+        far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
+        await self._let_go(self._turns.take_of(far))
+        return self._holds.shortest(self._turns.runs)
 
     def _ended(self, result: Result | None) -> None:
         if result is None:
@@ -240,33 +254,41 @@ class ChannelDriver:
             self._stopped_by.difference_update(references)
             self._changed.set()
 
-    async def _let_go(self, some: list[Ready] | None = None) -> None:
-        """Give back the claims that wait here, or those taken out of them."""
-        waiting = self._turns.take_all() if some is None else some
+    async def _let_go(self, some: list[Ready]) -> None:
+        """Give back claims that waited here."""
         try:
-            await self._ledger.release([ready.claim.reference for ready in waiting])
+            await self._ledger.release([ready.claim.reference for ready in some])
         except BaseException:
-            self._turns.put_back(waiting)
+            self._turns.put_back(some)
             raise
 
-    async def _rest(self, plan: ChannelPlan, pause: float) -> Rest | float:
+    async def _rest(self, plan: ChannelPlan) -> Rest | float:
         """Nothing may leave or nothing is due: see when, once all that was claimed is on record."""
         if self._departures or self._recorder.busy:
             self._recorder.hurry()
             return IDLE_WAIT
         if plan.rest is not None:
             return plan.rest
-        due, orphans = await self._ledger.finish(plan)
+        soon = self._soon(plan)
+        held = [run for run in plan.sending if run not in soon]
+        due, orphans = await self._ledger.finish(plan, soon)
+        waits = [due] if due is not None else []
+        if held:
+            waits.append(self._holds.shortest(held))
         if orphans:
             self._taken = False  # taking the channel again settles them
-        elif due is None:
+        elif not waits:
             return Rest(None)
-        elif max(due, pause) > HOLD_SECONDS:
-            return Rest(max(due, pause))
+        elif min(waits) > HOLD_SECONDS:
+            return Rest(min(waits))
         self._dry_until = 0.0
         self._fruitless += 1
         patience = min(IDLE_WAIT, SHORTEST_WAIT * (1 << min(self._fruitless, 10)))
-        return max(due or 0.0, pause, patience)
+        return max(min(waits, default=0.0), patience)
+
+    def _soon(self, plan: ChannelPlan) -> list[RunId]:
+        """The runs whose turn is not far away."""
+        return [run for run in plan.sending if self._holds.of(run) <= HOLD_SECONDS]
 
     async def _settle(self) -> None:
         """Wait for what is on the wire, put it on record, give the rest back."""
@@ -276,7 +298,7 @@ class ChannelDriver:
         pause = FIRST_PAUSE
         while self._turns:
             try:
-                await self._let_go()
+                await self._let_go(self._turns.take_all())
             except AWAY:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

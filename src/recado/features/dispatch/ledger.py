@@ -1,27 +1,34 @@
 """The books of one channel under one lease: every word with PostgreSQL and Redis about it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from recado.domain.ids import ContactId, Reference, RunId
+from recado.domain.limits import Path
 from recado.features.dispatch import claims, consequences, progress_feed, sleepers, takeover
+from recado.features.dispatch.asks import Asking
+from recado.features.dispatch.books import Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.leases import SQL, Lease
-from recado.features.dispatch.limiter import Asking, ChannelLimiter, Closed, LeaseLost
+from recado.features.dispatch.limiter import (
+    BooksClosed,
+    ChannelLimiter,
+    Closed,
+    Grant,
+    LeaseLost,
+)
 from recado.features.dispatch.plans import ChannelPlan, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.dispatch.rota import Rota
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
-from recado.features.gates.service import GRANT_LIFE, OPEN
+from recado.features.gates.service import OPEN
 from recado.platform import clock, logging
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
-
-STAND_STILL_SECONDS = 1.0 + GRANT_LIFE  # after so long no second's limit can be owed any more
 
 
 class Ledger:
@@ -38,6 +45,7 @@ class Ledger:
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
         )
+        self._books = Books(runtime.redis, runtime.db, lease.workspace_id)
 
     async def plan(self) -> ChannelPlan:
         """The channel and what it may send for, as of now."""
@@ -49,14 +57,31 @@ class Ledger:
                 )
         return plan
 
-    async def take(
-        self, on_the_wire: Collection[Reference] = (), *, owed: float = 0
-    ) -> list[Result]:
+    async def reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant | None:
+        """Ask for attempts; None if nothing was granted, as books had to be filled first.
+
+        Raises:
+            LeaseLost: Nothing will be granted under this lease.
+        """
+        try:
+            return await self.limiter.reserve(asking, paths)
+        except BooksClosed as closed:
+            await self._books.fill(closed.limits)
+            return None
+
+    async def look_ahead(self, plan: ChannelPlan) -> Grant:
+        """When a request of each run could leave; the same errors as ``reserve``."""
+        paths = {run: plan.path(run) for run in plan.sending}
+        while True:
+            ahead = await self.reserve([], paths)
+            if ahead is not None:
+                return ahead
+
+    async def take(self, on_the_wire: Collection[Reference] = ()) -> list[Result]:
         """Revoke the earlier driver, and settle what it left.
 
         Args:
             on_the_wire: Attempts of ours whose outcome is not on record yet.
-            owed: Seconds after which no window and no interval can be owed any more.
 
         Returns:
             Attempts that may have left with it, to be recorded as unknown. Those that provably
@@ -65,9 +90,8 @@ class Ledger:
         Raises:
             LeaseLost: Someone has taken the channel after us.
         """
-        stand_still = await self._stand_still(owed)
         try:
-            taken = await self.limiter.take(list(on_the_wire), stand_still=stand_still)
+            taken = await self.limiter.take(list(on_the_wire))
         except LeaseLost as lost:
             await self._catch_up(lost.above)
             raise
@@ -92,17 +116,6 @@ class Ledger:
             )
         return [takeover.lost(reference) for reference in may_have_left]
 
-    async def _stand_still(self, owed: float) -> float:
-        """Seconds of silence that keep every limit, whatever left before Redis forgot it."""
-        async with self._db.workspace(self._workspace_id) as tx:
-            has_sent = await tx.value(
-                SQL["has_sent_since"],
-                workspace_id=self._workspace_id,
-                channel_id=self._channel_id,
-                age=timedelta(seconds=owed),
-            )
-        return STAND_STILL_SECONDS + (owed if has_sent else 0)
-
     async def _catch_up(self, above: int | None) -> None:
         """If PostgreSQL still says that the channel is ours, its tokens have fallen behind."""
         async with short(self._db, self._workspace_id) as tx:
@@ -116,15 +129,20 @@ class Ledger:
         if behind:
             log.warning("tokens caught up with Redis", channel=self._channel_id, token=above)
 
-    async def claim(self, plan: ChannelPlan, most: int) -> list[Claim]:
-        """Claim about so many; those whose contact must not be written to go back at once."""
+    async def claim(
+        self, plan: ChannelPlan, most: int, runs: Sequence[RunId] | None = None
+    ) -> list[Claim]:
+        """Claim about so many; those whose contact must not be written to go back at once.
+
+        ``runs``: only of these; of all that are sending by default.
+        """
         if not plan.sending:
             return []
         claimed = await claims.claim(
             self._db,
             workspace_id=self._workspace_id,
             channel_id=self._channel_id,
-            runs=self.rota.order(plan.sending),
+            runs=self.rota.order(plan.sending if runs is None else runs),
             lease=self.limiter.lease,
             most=most,
         )
@@ -139,6 +157,19 @@ class Ledger:
     async def release(self, references: Sequence[Reference]) -> None:
         """Give back claims that provably never left."""
         await claims.release(self._db, workspace_id=self._workspace_id, references=references)
+
+    async def turn_away(self, asked: Sequence[Asking], grant: Grant) -> None:
+        """Give back what a gate shut out, and until its time what the contact's own limit holds."""
+        now = clock.now()
+        held = [(place, wait) for place, wait in grant.held.items() if wait.of_contact]
+        await claims.release(
+            self._db,
+            workspace_id=self._workspace_id,
+            references=[asked[place].reference for place, _ in held],
+            due=[now + timedelta(seconds=wait.seconds) for _, wait in held],
+        )
+        if grant.gated:
+            await self.shut_out([(asked[place], gate) for place, gate in grant.gated.items()])
 
     async def shut_out(self, attempts: Sequence[tuple[Asking, Closed]]) -> None:
         """Redis says that their run or contact is closed; PostgreSQL knows for certain."""
@@ -173,12 +204,12 @@ class Ledger:
         if ended:
             await progress_feed.publish(self._runtime.redis, self._workspace_id, ended)
 
-    async def finish(self, plan: ChannelPlan) -> tuple[float | None, bool]:
+    async def finish(self, plan: ChannelPlan, runs: Sequence[RunId]) -> tuple[float | None, bool]:
         """Complete the runs that are done.
 
         Returns:
-            Seconds until the next delivery is due, None if none waits; and whether the channel has
-            claims that are not ours. To be asked only by a driver that has none.
+            Seconds until the next delivery of these runs is due, None if none waits; and whether
+            the channel has claims that are not ours. To be asked only by a driver that has none.
         """
         await self.complete(list(plan.runs))
         now = clock.now()
@@ -187,7 +218,7 @@ class Ledger:
                 SQL["outlook"],
                 workspace_id=self._workspace_id,
                 channel_id=self._channel_id,
-                runs=plan.sending,
+                runs=list(runs),
                 now=now,
             )
         due = [] if row is None or row["seconds"] is None else [float(row["seconds"])]

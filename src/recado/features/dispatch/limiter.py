@@ -1,4 +1,4 @@
-"""May this attempt leave now? Every limit of a channel at once, in one atomic call to Redis.
+"""May this attempt leave now? Every limit of it at once, in one atomic call to Redis.
 
 A grant dies 25 ms after it was asked for, by the worker's own monotonic clock, and windows count
 their width plus those 25 ms: so however late a granted request reaches the wire, no window of the
@@ -6,31 +6,21 @@ promised width ever holds more than its limit. A grant that died unused is taken
 """
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
-from recado.domain import pacing
-from recado.domain.ids import ChannelId, ContactId, Reference, RunId, WorkspaceId
-from recado.domain.pacing import Pacing, Window
-from recado.features.gates.service import GRANT_LIFE, contact_gate, run_gate
+from recado.domain.ids import ChannelId, Reference, RunId, WorkspaceId
+from recado.domain.limits import Limit, Path
+from recado.features.dispatch.asks import SECOND_US, Asking, Book, Sheet
+from recado.features.gates.service import contact_gate, run_gate
 from recado.platform.redis import key, script
 
-_GRANT_LIFE_US = round(GRANT_LIFE * 1e6)
-_SECOND_US = 1_000_000
-UNLIMITED = 1_000_000
-_WIDTHS = (1 / pacing.SPREAD, 1, 60)  # seconds; of every window that there may be
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """One attempt that wants to leave."""
-
-    reference: Reference
-    run_id: RunId
-    contact_id: ContactId | None
+OPENED = "limits"  # where it is noted whose books are complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +32,50 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Why something may not leave yet.
+
+    Attributes:
+        seconds: Until it may, as far as limits go; 0 if none of them is in the way.
+        limit: The one that holds it longest.
+        full: All slots in flight are taken; nobody knows for how long.
+        of_contact: It is the contact's own limit: others of its run may go.
+    """
+
+    seconds: float
+    limit: Limit | None
+    full: bool = False
+    of_contact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What may leave now, out of what was asked.
 
     Attributes:
-        granted: How many of those not gated, in the order asked.
-        gated: Position → the gate that is closed.
-        wait: Seconds until more may leave; None while all slots in flight are taken.
+        granted: The places of those that may, in the order asked.
+        gated: Place → the gate that is closed.
+        held: Place → why it may not leave yet.
+        ahead: Run → when one more of it could leave.
         at: Redis' clock, in microseconds, as Redis writes it.
-        pause: Microseconds of pause that the grant began; None for none.
+        lease: Under which they were granted.
+        used: How much of each limit is taken, and what it is.
     """
 
-    granted: int
-    gated: dict[int, Closed]
-    wait: float | None
+    granted: tuple[int, ...]
+    gated: Mapping[int, Closed]
+    held: Mapping[int, Wait]
+    ahead: Mapping[RunId, Wait]
     at: str
-    pause: int | None = None
+    lease: str
+    used: Sequence[tuple[Limit, int]] = ()
+    books: Sequence[Book] = ()
+    passed: Mapping[Reference, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def left_at(self) -> datetime:
+        """The moment of the grants, by Redis' clock."""
+        return datetime.fromtimestamp(int(self.at) / SECOND_US, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,112 +102,148 @@ class LeaseLost(Exception):
         super().__init__(f"token {above} is above ours" if above else "not under this lease")
 
 
-class ChannelLimiter:
+class BooksClosed(Exception):
+    """Nothing was granted: the books of these limits must be filled first."""
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self.limits = limits
+        super().__init__(", ".join(limit.mark for limit in limits))
+
+
+class Limiter:
+    """Asks for attempts under one key prefix, with a lease or without one."""
+
+    def __init__(self, redis: "Redis", prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        package = __package__ or ""
+        self._reserve = script(redis, package, "reserve.lua")
+        self._take_back = script(redis, package, "take_back.lua")
+        self._lease_key = f"{prefix}:no-lease"
+        self._flight = f"{prefix}:no-flight"
+        self.lease = ""
+
+    async def reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant:
+        """Ask for several attempts at once; those granted must be written at once.
+
+        Args:
+            asking: At most as many as can be written within a grant's life; none to look ahead.
+            paths: What each run must pass, those of the attempts among them.
+
+        Raises:
+            LeaseLost: Nothing was granted, and nothing will be under this lease.
+            BooksClosed: Nothing was granted; fill them and ask again.
+        """
+        sheet = Sheet(self._prefix)
+        for run_id, path in paths.items():
+            sheet.path(run_id, path)
+        for one in asking:
+            sheet.add(one, paths[one.run_id])
+        off = sorted({mark for path in paths.values() for mark in path.off})
+        verdict, *answer = await self._reserve(
+            keys=[
+                *(self._lease_key, f"{self._prefix}:{OPENED}", self._flight),
+                *(book.key for book in sheet.books),
+                *(gate for one in asking for gate in self._gates(one)),
+            ],
+            args=[msgspec.json.encode(sheet.asked(lease=self.lease, off=off))],
+        )
+        if verdict == "lease":
+            raise LeaseLost
+        if verdict == "closed":
+            raise BooksClosed(sheet.limits(answer[0]))
+        return self._grant(asking, paths, sheet, answer)
+
+    def _grant(
+        self,
+        asking: Sequence[Asking],
+        paths: Mapping[RunId, Path],
+        sheet: Sheet,
+        answer: Sequence[Any],
+    ) -> Grant:
+        at, results, ahead, used = answer
+        granted: list[int] = []
+        gated: dict[int, Closed] = {}
+        held: dict[int, Wait] = {}
+        passed: dict[Reference, tuple[int, ...]] = {}
+        for place, result in enumerate(results):
+            if result == 1:
+                granted.append(place)
+                attempt = sheet.attempts[place]
+                checks = [*sheet.paths[attempt["path"]]["checks"], *attempt["own"]]
+                passed[asking[place].reference] = tuple(sorted({check[0] for check in checks}))
+            elif len(result) == 2:  # noqa: PLR2004 - a gate and what it holds
+                gated[place] = Closed(*map(str, result))
+            else:
+                held[place] = _wait(result, sheet.books, sheet.attempts[place])
+        return Grant(
+            granted=tuple(granted),
+            gated=gated,
+            held=held,
+            # The paths of the runs come first, in their order.
+            ahead={run: _wait(one, sheet.books) for run, one in zip(paths, ahead, strict=False)},
+            at=at,
+            lease=self.lease,
+            used=[(book.limit, int(count)) for book, count in zip(sheet.books, used, strict=True)],
+            books=sheet.books,
+            passed=passed,
+        )
+
+    async def take_back(self, references: Sequence[Reference], grant: Grant) -> None:
+        """Undo granted attempts that were never written: they count for nothing."""
+        ask = {
+            "lease": grant.lease,
+            "at": grant.at,
+            "books": [book.limit.kind.value for book in grant.books],
+            "attempts": [{"id": str(r), "books": grant.passed[r]} for r in references],
+        }
+        await self._take_back(
+            keys=[self._lease_key, self._flight, *(book.key for book in grant.books)],
+            args=[msgspec.json.encode(ask)],
+        )
+
+    def _gates(self, asking: Asking) -> tuple[str, str]:
+        del asking
+        return f"{self._prefix}:no-gate", f"{self._prefix}:no-gate"
+
+
+class ChannelLimiter(Limiter):
     """The limiter as one driver of one channel sees it."""
 
     def __init__(
         self, redis: "Redis", workspace_id: WorkspaceId, channel_id: ChannelId, token: int
     ) -> None:
-        self._redis = redis
+        super().__init__(redis, key(workspace_id))
         self._workspace_id = workspace_id
-        package = __package__ or ""
-        self._reserve = script(redis, package, "reserve.lua")
-        self._take_back = script(redis, package, "take_back.lua")
-        self._take_over = script(redis, package, "take_over.lua")
+        self._take_over = script(redis, __package__ or "", "take_over.lua")
         self._token = token
         self.lease = f"{token}:"
         base = (workspace_id, "channel", channel_id)
-        self._lease_key, self._flight, self._next = (
-            key(*base, name) for name in ("lease", "flight", "next")
-        )
-        self._window = key(*base, "window")
+        self._lease_key, self._flight = (key(*base, name) for name in ("lease", "flight"))
 
-    async def take(self, on_the_wire: Sequence[Reference], *, stand_still: float) -> Taken:
+    async def take(self, on_the_wire: Sequence[Reference]) -> Taken:
         """Revoke whoever drove the channel before, and start under a lease of our own.
 
         Args:
             on_the_wire: Attempts of ours whose outcome is not known yet.
-            stand_still: Seconds in which nothing leaves, if Redis has forgotten what left lately.
 
         Raises:
             LeaseLost: Someone has taken the channel after us.
         """
         nonce = secrets.token_hex(4)
         taken, previous, trusted, in_flight = await self._take_over(
-            keys=[
-                *(self._lease_key, self._flight, self._next),
-                *(f"{self._window}:{seconds:g}" for seconds in _WIDTHS),
-            ],
-            args=[self._token, nonce, round(stand_still * _SECOND_US), *map(str, on_the_wire)],
+            keys=[self._lease_key, self._flight],
+            args=[self._token, nonce, *map(str, on_the_wire)],
         )
         if not taken:
             raise LeaseLost(int(previous))
         self.lease = f"{self._token}:{nonce}"
         return Taken(previous if trusted else None, frozenset(in_flight))
 
-    async def reserve(
-        self, asking: Sequence[Asking], pace: Pacing, intervals: Sequence[float]
-    ) -> Grant:
-        """Ask for several attempts at once; those granted must be written at once.
-
-        Args:
-            asking: At most as many as can be written within a grant's life; none to look ahead.
-            pace: The channel's, restricted by the campaign's.
-            intervals: Seconds of pause after each attempt, chance included; empty for none.
-
-        Raises:
-            LeaseLost: Nothing was granted, and nothing will be under this lease.
-        """
-        windows = pacing.windows(pace)
-        pauses = [round(seconds * _SECOND_US) for seconds in intervals]
-        ask = {
-            "lease": self.lease,
-            "in_flight": pace.in_flight or UNLIMITED,
-            "windows": [
-                {"limit": w.limit, "width": round(w.seconds * _SECOND_US) + _slack(w)}
-                for w in windows
-            ],
-            "intervals": pauses,
-            "attempts": [str(a.reference) for a in asking],
-        }
-        gates = [gate for a in asking for gate in self._gates(a)]
-        verdict, wait, granted, at, gated = await self._reserve(
-            keys=[
-                *(self._lease_key, self._flight, self._next),
-                *self._window_keys(windows),
-                *gates,
-            ],
-            args=[msgspec.json.encode(ask)],
-        )
-        if verdict != "ok":
-            raise LeaseLost
-        microseconds = int(wait)
-        return Grant(
-            granted=int(granted),
-            gated={
-                int(position): Closed(str(gate), str(held))
-                for position, gate, held in zip(gated[::3], gated[1::3], gated[2::3], strict=True)
-            },
-            wait=None if microseconds < 0 else microseconds / _SECOND_US,
-            at=at,
-            pause=_first_pause(pauses, gated[::3]) if granted else None,
-        )
-
-    async def take_back(self, references: Sequence[Reference], pace: Pacing, grant: Grant) -> None:
-        """Undo granted attempts that were never written: they count for nothing."""
-        begun = "" if grant.pause is None else str(int(grant.at) + grant.pause)
-        await self._take_back(
-            keys=[self._flight, self._next, *self._window_keys(pacing.windows(pace))],
-            args=[grant.at, begun, *map(str, references)],
-        )
-
     async def leave(self, references: Sequence[Reference]) -> None:
         """Free the slots of attempts whose outcome is on record."""
         if references:
             await self._redis.zrem(self._flight, *map(str, references))
-
-    def _window_keys(self, windows: Sequence[Window]) -> list[str]:
-        return [f"{self._window}:{window.seconds:g}" for window in windows]
 
     def _gates(self, asking: Asking) -> tuple[str, str]:
         return (
@@ -198,14 +252,10 @@ class ChannelLimiter:
         )
 
 
-def _first_pause(pauses: Sequence[int], gated: Sequence[int]) -> int | None:
-    """Of a paced channel one attempt is granted at a time: the pause of the first not gated."""
-    return next((pause for place, pause in enumerate(pauses) if place not in gated), None)
-
-
-def _slack(window: Window) -> int:
-    """Microseconds that a request may be late on its way to the wire.
-
-    A part of a second is no promise, only a smoother way of keeping the second's limit.
-    """
-    return _GRANT_LIFE_US if window.seconds >= 1 else 0
+def _wait(
+    answer: Sequence[Any], books: Sequence[Book], attempt: Mapping[str, Any] | None = None
+) -> Wait:
+    microseconds, number, full = int(answer[0]), int(answer[1]), bool(int(answer[2]))
+    limit = books[number].limit if number >= 0 else None
+    own = attempt is not None and number in {check[0] for check in attempt["own"]}
+    return Wait(microseconds / SECOND_US, limit, full=full, of_contact=own)

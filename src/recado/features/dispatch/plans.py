@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recado.domain import pacing, presets, rendering
+from recado.domain import campaign_settings, pacing, presets, rendering
 from recado.domain.deliveries import DeliveryState
 from recado.domain.errors import RecadoError
 from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
+from recado.domain.limits import Path
 from recado.domain.pacing import Pacing
 from recado.domain.rendering import Template
 from recado.domain.retry import ErrorClass
@@ -16,11 +17,13 @@ from recado.domain.runs import RunState
 from recado.domain.schedules import Verdict
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
-from recado.features.dispatch import hours
+from recado.features.dispatch import hours, paths
+from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.hours import Hours
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
+from recado.features.settings import rate_limits
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.runtime import Runtime
@@ -45,6 +48,7 @@ class Plan:
     status: str
     template: Template
     pacing: Pacing
+    path: Path
     hours: Hours = hours.ALWAYS
     done: bool = False  # nothing waits and nothing travels: it can be completed
 
@@ -56,6 +60,10 @@ class Plan:
     def sleeps(self, claim: Claim, now: datetime) -> bool:
         """Whether a claim must wait for its own contact's hours."""
         return self.hours.by_contact and not self.hours.lets(claim.timezone, claim.phone, now)
+
+    def burst(self, seconds: float, most: int) -> int:
+        """How many of its messages the pace allows in about so many seconds."""
+        return pacing.burst(self.pacing, seconds, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,10 @@ class ChannelPlan:
     def sending(self) -> list[RunId]:
         """The runs that may send, by id."""
         return [run.run_id for run in self.runs.values() if run.sending]
+
+    def path(self, run: RunId) -> Path:
+        """What the requests of a run must pass."""
+        return self.runs[run].path
 
     @property
     def opens_at(self) -> datetime | None:
@@ -91,12 +103,6 @@ class ChannelPlan:
     def done(self) -> list[RunId]:
         """The runs that can be completed, by id."""
         return [run.run_id for run in self.runs.values() if run.done]
-
-    @property
-    def slowest(self) -> float:
-        """Seconds after which no window and no interval of any run can be owed any more."""
-        paces = [self.channel.pacing, *(run.pacing for run in self.runs.values())]
-        return max(_forgotten(pace) for pace in paces)
 
     @property
     def rest(self) -> Rest | None:
@@ -124,6 +130,11 @@ class Ready:
         """Whether its contact and its campaign may be written to and for at this moment."""
         return self.plan.hours.lets(self.claim.timezone, self.claim.phone, now)
 
+    def asking(self, chance: float) -> Asking:
+        """The question whether it may leave now."""
+        claim = self.claim
+        return Asking(claim.reference, claim.run_id, claim.contact_id, chance=chance)
+
 
 async def load_plan(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId
@@ -135,30 +146,37 @@ async def load_plan(
             raise LookupError(f"channel {channel_id} has gone")
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
         saved = await settings.saved(tx)
-    opened, known = opened_channel(channel, runtime, saved), presets.known(saved)
-    now = clock.now()
-    plans = [_plan(row, opened, known, now) for row in rows]
+        of_workspace = await rate_limits.of_workspace(tx)
+    opened, now = opened_channel(channel, runtime, saved), clock.now()
+    shared = paths.Shared(
+        limits=of_workspace,
+        per_contact_daily=campaign_settings.shown(saved)["perContactDaily"],
+        presets=presets.known(saved),
+    )
+    plans = [_plan(row, opened, shared, now) for row in rows]
     return ChannelPlan(opened, {plan.run_id: plan for plan in plans})
 
 
 def _plan(
-    row: Mapping[str, Any], channel: OpenChannel, known: Mapping[str, Pacing], now: datetime
+    row: Mapping[str, Any], channel: OpenChannel, shared: paths.Shared, now: datetime
 ) -> Plan:
     return Plan(
         run_id=RunId(row["run_id"]),
         campaign_id=CampaignId(row["campaign_id"]),
         status=row["status"],
         template=rendering.parse(row["content"]["text"]),
-        pacing=pacing.restrict(channel.pacing, row["pacing"], known),
+        pacing=pacing.restrict(channel.pacing, row["pacing"], shared.presets),
+        path=paths.path(
+            channel,
+            shared,
+            campaign=CampaignId(row["campaign_id"]),
+            own=row["pacing"],
+            created_by=row["created_by"],
+            now=now,
+        ),
         hours=hours.of_run(row["schedule"], row["timezone"], now),
         done=row["done"],
     )
-
-
-def _forgotten(pace: Pacing) -> float:
-    minute = 60 if pace.per_minute else 0
-    interval = (pace.message_interval or 0) * (1 + pacing.INTERVAL_JITTER)
-    return max(minute, interval, pace.greater_interval or 0)
 
 
 def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:

@@ -102,7 +102,8 @@ WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
 
 -- name: runs
 -- What this channel may send for, and what each message says.
-SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing, c.schedule, w.timezone,
+SELECT r.id AS run_id, r.campaign_id, r.status, c.content, c.pacing, c.created_by, c.schedule,
+       w.timezone,
        r.materialised_at IS NOT NULL AND r.pending = 0 AND r.sending = 0 AS done
 FROM campaign_channel cc
 JOIN run r ON r.workspace_id = cc.workspace_id AND r.campaign_id = cc.campaign_id
@@ -202,9 +203,10 @@ SELECT (
 -- looked up here, so that a cancelled run is not left with waiting deliveries. Runs are locked after
 -- the deliveries, as the counters do it, and so that a cancel under way is seen or sees this.
 WITH given AS (
-    SELECT * FROM unnest(%(deliveries)s::bigint[], %(numbers)s::smallint[]) AS g (delivery_id, number)
+    SELECT * FROM unnest(%(deliveries)s::bigint[], %(numbers)s::smallint[], %(due)s::timestamptz[])
+        AS g (delivery_id, number, due_at)
 ), locked AS (
-    SELECT d.id, d.run_id, d.contact_id, d.next_part FROM delivery d
+    SELECT d.id, d.run_id, d.contact_id, d.next_part, g.due_at FROM delivery d
     JOIN given g ON g.delivery_id = d.id AND g.number = d.claims
     WHERE d.workspace_id = %(workspace_id)s AND d.status = 'sending'
     ORDER BY d.id FOR UPDATE OF d
@@ -229,7 +231,8 @@ SET status = CASE
         WHEN r.status = 'cancelled' THEN 'campaign_cancelled'
         WHEN l.contact_id IS NULL THEN 'contact_deleted'
         WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
-        ELSE d.reason END
+        ELSE d.reason END,
+    due_at = coalesce(l.due_at, d.due_at)
 FROM locked l
 JOIN runs r ON r.id = l.run_id
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = l.contact_id
@@ -243,9 +246,9 @@ WITH outcome AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(parts)s::smallint[], %(numbers)s::smallint[],
         %(results)s::text[], %(statuses)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
         %(classes)s::text[], %(details)s::text[], %(due)s::timestamptz[], %(counted)s::boolean[],
-        %(last_part)s::boolean[], %(left)s::boolean[])
+        %(last_part)s::boolean[], %(left)s::boolean[], %(left_at)s::timestamptz[])
         AS o (delivery_id, part, number, result, status, provider_id, code, class, detail, due_at,
-              counted, last_part, has_left)
+              counted, last_part, has_left, left_at)
 ), locked AS (
     SELECT d.id, d.run_id, d.status, d.claims, a.part, a.number, a.status AS attempt_status
     FROM outcome o
@@ -262,13 +265,14 @@ WITH outcome AS (
     WHERE l.attempt_status = 'claimed' OR (l.attempt_status = 'unknown' AND o.result <> 'unknown')
 ), runs AS (
     -- After the deliveries, as the counters do it, and so that a cancel under way is seen.
-    SELECT r.id, r.status FROM run r
+    SELECT r.id, r.status, r.campaign_id FROM run r
     WHERE r.workspace_id = %(workspace_id)s AND r.id = ANY (ARRAY(SELECT run_id FROM news))
     ORDER BY r.id FOR UPDATE
 ), tries AS (
     UPDATE attempt a
-    SET status = n.result, ended_at = now(), provider_id = n.provider_id, error_code = n.code,
-        error_class = n.class, error_detail = n.detail
+    SET status = n.result, ended_at = now(), left_at = coalesce(a.left_at, n.left_at),
+        provider_id = n.provider_id, error_code = n.code, error_class = n.class,
+        error_detail = n.detail
     FROM news n
     WHERE a.workspace_id = %(workspace_id)s AND a.delivery_id = n.delivery_id
       AND a.part = n.part AND a.number = n.number
@@ -282,11 +286,15 @@ WITH outcome AS (
     WHERE n.is_latest AND p.workspace_id = %(workspace_id)s AND p.delivery_id = n.delivery_id
       AND p.position = n.part
 ), used AS (
-    INSERT INTO usage (workspace_id, channel_id, minute, requests)
-    SELECT %(workspace_id)s, %(channel_id)s, date_trunc('minute', now()), count(*) FROM news
-    WHERE is_first AND has_left
-    HAVING count(*) > 0
-    ON CONFLICT (workspace_id, channel_id, minute)
+    -- By the minute of Redis' clock in which each left.
+    INSERT INTO usage (workspace_id, channel_id, campaign_id, minute, requests)
+    SELECT %(workspace_id)s, %(channel_id)s, r.campaign_id,
+           date_trunc('minute', coalesce(n.left_at, now())) AS minute, count(*)
+    FROM news n JOIN runs r ON r.id = n.run_id
+    WHERE n.is_first AND n.has_left
+    GROUP BY r.campaign_id, minute
+    ORDER BY r.campaign_id, minute
+    ON CONFLICT (workspace_id, channel_id, minute, campaign_id)
     DO UPDATE SET requests = usage.requests + excluded.requests
 ), known AS (
     -- Contacts that somebody else is changing right now are left for the next message.
@@ -339,17 +347,67 @@ WHERE d.workspace_id = %(workspace_id)s AND d.channel_id = %(channel_id)s
   AND d.status = 'sending' AND a.status = 'claimed' AND a.lease <> %(lease)s
 ORDER BY a.delivery_id;
 
--- name: has_sent_since
--- Whether a request of the channel may have left in so much time: usage is noted by the minute, and
--- what is under way is not noted yet.
-SELECT EXISTS (
-    SELECT FROM usage
-    WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s
-      AND minute > now() - %(age)s::interval - interval '1 minute'
-) OR EXISTS (
-    SELECT FROM delivery
-    WHERE workspace_id = %(workspace_id)s AND channel_id = %(channel_id)s AND status = 'sending'
-);
+-- name: departures
+-- What left lately, or is under way and so may leave at any moment; the oldest first. When exactly
+-- one left whose worker died, nobody knows: not after it was found out.
+SELECT a.delivery_id, a.delivery_id || '.' || a.part || '.' || a.number AS reference, d.contact_id,
+       seen.at
+FROM attempt a
+JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
+JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN a.status = 'claimed' THEN %(now)s::timestamptz
+        ELSE coalesce(a.left_at, a.ended_at) END AS at
+) seen
+WHERE (%(workspace_id)s::bigint IS NULL OR a.workspace_id = %(workspace_id)s)
+  AND a.claimed_at > %(claimed_since)s AND seen.at > %(since)s
+  AND a.status <> 'released' AND (a.status <> 'refused' OR a.left_at IS NOT NULL)
+  AND (%(channel_id)s::bigint IS NULL OR a.channel_id = %(channel_id)s)
+  AND (%(campaign_id)s::bigint IS NULL OR c.id = %(campaign_id)s)
+  AND (%(created_by)s::text IS NULL OR c.created_by = %(created_by)s)
+  AND (%(portfolio)s::text IS NULL OR EXISTS (
+      SELECT FROM channel p WHERE p.workspace_id = a.workspace_id AND p.id = a.channel_id
+        AND p.portfolio = %(portfolio)s))
+ORDER BY seen.at;
+
+-- name: last_departure
+-- Minutes are known for longer than moments; then the end of the minute stands for it.
+SELECT greatest((
+    SELECT max(CASE WHEN a.status = 'claimed' THEN %(now)s::timestamptz
+        ELSE coalesce(a.left_at, a.ended_at) END)
+    FROM attempt a
+    JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
+    JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+    WHERE a.workspace_id = %(workspace_id)s AND a.channel_id = %(channel_id)s
+      AND a.claimed_at > %(claimed_since)s
+      AND a.status <> 'released' AND (a.status <> 'refused' OR a.left_at IS NOT NULL)
+      AND (%(campaign_id)s::bigint IS NULL OR r.campaign_id = %(campaign_id)s)
+), (
+    SELECT max(u.minute) + interval '1 minute' FROM usage u
+    WHERE u.workspace_id = %(workspace_id)s AND u.channel_id = %(channel_id)s
+      AND u.minute < %(claimed_since)s
+      AND (%(campaign_id)s::bigint IS NULL OR u.campaign_id = %(campaign_id)s)
+));
+
+-- name: used_minutes
+-- How many left in each minute; what is under way is not noted yet and may leave in this one.
+SELECT minute, sum(requests)::bigint AS requests FROM (
+    SELECT u.minute, u.requests FROM usage u
+    WHERE (%(workspace_id)s::bigint IS NULL OR u.workspace_id = %(workspace_id)s)
+      AND u.minute >= %(since)s
+      AND (%(channel_id)s::bigint IS NULL OR u.channel_id = %(channel_id)s)
+      AND (%(campaign_id)s::bigint IS NULL OR u.campaign_id = %(campaign_id)s)
+    UNION ALL
+    SELECT date_trunc('minute', %(now)s::timestamptz), count(*) FROM delivery d
+    JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+    WHERE (%(workspace_id)s::bigint IS NULL OR d.workspace_id = %(workspace_id)s)
+      AND d.status = 'sending'
+      AND (%(channel_id)s::bigint IS NULL OR d.channel_id = %(channel_id)s)
+      AND (%(campaign_id)s::bigint IS NULL OR r.campaign_id = %(campaign_id)s)
+    HAVING count(*) > 0
+) counted
+GROUP BY minute ORDER BY minute;
 
 -- name: finish_runs
 -- The one statement that completes a run: all of its audience is written down and settled.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from recado.domain.deliveries import DeliveryState
@@ -17,7 +18,8 @@ from recado.providers.base import ProviderFault
 class Result:
     """What became of one attempt, and what its delivery is from now on.
 
-    ``left``: a request may have reached the provider, and so counts against the channel's caps.
+    ``left``: a request may have reached the provider, and so counts against the channel's caps;
+    ``left_at`` is when it was let pass, by Redis' clock, where that is known.
     """
 
     reference: Reference
@@ -31,6 +33,7 @@ class Result:
     decision: Decision | None = None
     last_part: bool = True
     left: bool = True
+    left_at: datetime | None = None
 
 
 async def record(
@@ -59,6 +62,7 @@ async def record(
             counted=[r.decision.counts if r.decision else True for r in results],
             last_part=[r.last_part for r in results],
             left=[r.left for r in results],
+            left_at=[r.left_at for r in results],
             contacts=[r.contact_id for r in results],
             wa_ids=[r.wa_id for r in results],
         )

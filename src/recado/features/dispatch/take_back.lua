@@ -1,18 +1,32 @@
 -- Take grants back that died unused: their requests were never written, so they count for nothing.
+-- Only of a lease that still holds: books that were begun anew meanwhile know of them what they must.
 --
--- KEYS[1] in flight   KEYS[2] not before   KEYS[3…] sliding windows
--- ARGV[1] the moment of the grants, in microseconds
--- ARGV[2] what their pause made of "not before"; empty: there was no pause
--- ARGV[3…] attempts
+-- KEYS[1] lease   KEYS[2] in flight   KEYS[3…] books
+-- ARGV[1] JSON: {lease, at, books: [kind], attempts: [{id, books: [index]}]}
 
-redis.call('ZREM', KEYS[1], unpack(ARGV, 3))
-for index = 3, #KEYS do
-  for position = 3, #ARGV do
-    redis.call('ZREM', KEYS[index], ARGV[position] .. '@' .. ARGV[1])
+local ask = cjson.decode(ARGV[1])
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+if ask.lease ~= '' and redis.call('GET', KEYS[1]) ~= ask.lease .. ':' .. server then
+  return 0
+end
+local minute = string.format('%.0f', math.floor(tonumber(ask.at) / 60000000))
+for _, attempt in ipairs(ask.attempts) do
+  if redis.call('ZREM', KEYS[2], attempt.id) == 1 or ask.lease == '' then
+    for _, index in ipairs(attempt.books) do
+      local key, kind = KEYS[3 + index], ask.books[index + 1]
+      if kind == 'log' then
+        redis.call('ZREM', key, attempt.id .. '@' .. ask.at)
+      elseif kind == 'minutes' then
+        if tonumber(redis.call('HGET', key, minute) or '0') > 0 then
+          redis.call('HINCRBY', key, minute, -1)
+          redis.call('HINCRBY', key, 'sum', -1)
+        end
+      elseif kind == 'interval' and redis.call('HGET', key, 'at') == ask.at then
+        -- The pause before it had passed when it was granted.
+        redis.call('HSET', key, 'free_at', 0, 'streak', redis.call('HGET', key, 'before'))
+      end
+      -- Who was counted once stays counted: that errs on the side of the limit.
+    end
   end
 end
--- What stood there before had passed when they were granted.
-if ARGV[2] ~= '' and redis.call('GET', KEYS[2]) == ARGV[2] then
-  redis.call('DEL', KEYS[2])
-end
-return redis.status_reply('OK')
+return 1

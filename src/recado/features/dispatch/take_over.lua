@@ -1,9 +1,8 @@
 -- Make a channel ours: from now on no earlier driver can reserve.
 --
--- KEYS[1] lease   KEYS[2] in flight   KEYS[3] not before   KEYS[4…] sliding windows
+-- KEYS[1] lease   KEYS[2] in flight
 -- ARGV[1] token (a number that grows with every taking)   ARGV[2] nonce
--- ARGV[3] microseconds to stand still where Redis cannot be trusted to know what left lately
--- ARGV[4…] attempts of ours that are on the wire at this moment
+-- ARGV[3…] attempts of ours that are on the wire at this moment
 --
 -- Returns {taken (0|1), previous lease without its server, trusted (0|1), in flight before}; if not
 -- taken, in place of the previous lease the token that is above ours.
@@ -21,16 +20,9 @@ local trusted = previous_server == server
 local in_flight = redis.call('ZRANGE', KEYS[2], 0, -1)
 redis.call('DEL', KEYS[2])
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-for index = 4, #ARGV do
+local now = string.format('%.0f', clock[1] * 1000000 + clock[2])
+for index = 3, #ARGV do
   redis.call('ZADD', KEYS[2], now, ARGV[index])
-end
-if not trusted then
-  for index = 3, #KEYS do
-    redis.call('DEL', KEYS[index])
-  end
-  redis.call('SET', KEYS[3], string.format('%.0f', now + tonumber(ARGV[3])),
-    'PX', math.ceil(tonumber(ARGV[3]) / 1000) + 1000)
 end
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. ARGV[2] .. ':' .. server)
 if trusted then

@@ -1,10 +1,10 @@
 """Claims that are rendered and wait, in a driver's memory, for their turn to leave."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from recado.domain.pacing import Pacing
+from recado.domain.ids import RunId
 from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
 from recado.features.dispatch.records import Result
 
@@ -26,13 +26,33 @@ class Turns:
         """Before all others, in this order."""
         self._waiting.extendleft(reversed(list(some)))
 
-    def next_of_one_pace(self, most: int) -> tuple[Pacing, list[Ready]]:
-        """Take the first few that share a pace; there must be one."""
-        pace = self._waiting[0].plan.pacing
-        some: list[Ready] = []
-        while self._waiting and len(some) < most and self._waiting[0].plan.pacing == pace:
-            some.append(self._waiting.popleft())
-        return pace, some
+    @property
+    def runs(self) -> set[RunId]:
+        """The runs of which something waits."""
+        return {ready.claim.run_id for ready in self._waiting}
+
+    def take(self, most: int, held: Collection[RunId]) -> list[Ready]:
+        """Take the first few whose runs are not held."""
+        some = [ready for ready in self._waiting if ready.claim.run_id not in held][:most]
+        self._remove(some)
+        return some
+
+    def take_of(self, runs: Collection[RunId]) -> list[Ready]:
+        """Take out all of these runs."""
+        some = [ready for ready in self._waiting if ready.claim.run_id in runs]
+        self._remove(some)
+        return some
+
+    def older_than(self, moment: float) -> list[Ready]:
+        """Take out what was claimed before a moment of the monotonic clock."""
+        some = [ready for ready in self._waiting if ready.claim.claimed_at < moment]
+        self._remove(some)
+        return some
+
+    def _remove(self, some: Collection[Ready]) -> None:
+        if some:
+            gone = {ready.claim.reference for ready in some}
+            self._waiting = deque(r for r in self._waiting if r.claim.reference not in gone)
 
     def take_all(self) -> list[Ready]:
         """Take everything out."""

@@ -105,6 +105,9 @@ CREATE TABLE channel (
     config jsonb NOT NULL DEFAULT '{}',
     secrets bytea NOT NULL,
     pacing jsonb NOT NULL DEFAULT '{}',
+    -- Whom the provider counts it with, and how many people these may reach in a day.
+    portfolio text,
+    tier integer,
     paused_until timestamptz,
     paused_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -131,13 +134,15 @@ CREATE TABLE drive (
 CREATE INDEX drive_due ON drive (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX drive_lease ON drive (lease_until) WHERE owner IS NOT NULL;
 
--- Requests that left, by channel and minute: what long windows are rebuilt from.
+-- Requests that left, by channel, campaign and minute: what long windows are rebuilt from. They
+-- count for as long as the window lasts, whatever becomes of their campaign.
 CREATE TABLE usage (
     workspace_id bigint NOT NULL,
     channel_id bigint NOT NULL,
     minute timestamptz NOT NULL,
+    campaign_id bigint NOT NULL DEFAULT 0,
     requests integer NOT NULL,
-    PRIMARY KEY (workspace_id, channel_id, minute),
+    PRIMARY KEY (workspace_id, channel_id, minute, campaign_id),
     FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
 );
 
@@ -331,6 +336,7 @@ CREATE TABLE campaign (
     fail_over boolean NOT NULL DEFAULT true,
     paused_reason text,
     starts_at timestamptz,
+    created_by text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id)
@@ -482,6 +488,7 @@ CREATE TABLE attempt (
         'released')),
     lease text NOT NULL,
     claimed_at timestamptz NOT NULL DEFAULT now(),
+    left_at timestamptz,  -- by Redis' clock, when it was let pass; NULL: it did not, or nobody knows
     ended_at timestamptz,
     provider_id text,
     error_code text,
@@ -491,3 +498,6 @@ CREATE TABLE attempt (
     FOREIGN KEY (workspace_id, delivery_id) REFERENCES delivery (workspace_id, id)
         ON DELETE CASCADE
 ) WITH (fillfactor = 80);
+-- What left lately, for the limits; rows come in this order, so that a small index finds them.
+CREATE INDEX attempt_claimed ON attempt USING brin (claimed_at)
+    WITH (pages_per_range = 16, autosummarize = on);

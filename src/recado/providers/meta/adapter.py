@@ -26,6 +26,19 @@ from recado.providers.errors import GrantExpired, NotSent, TransportError
 from recado.providers.meta import payloads, webhook
 
 CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
+CHECKED_FIELDS = (
+    "status,quality_rating,verified_name,throughput,whatsapp_business_manager_messaging_limit"
+)
+# Meta, messaging limits: people outside of a customer service window in any 24 hours. It counts a
+# portfolio's; what we know is the business account, of which most portfolios have one.
+TIERS = {
+    "TIER_50": 50,
+    "TIER_250": 250,
+    "TIER_1K": 1_000,
+    "TIER_2K": 2_000,
+    "TIER_10K": 10_000,
+    "TIER_100K": 100_000,
+}
 
 
 class InvalidConfig(InvalidInput):
@@ -70,6 +83,7 @@ class MetaAdapter:
 
     name = "meta"
     public_config = frozenset({"phone_number_id", "waba_id", "base_url", "api_version"})
+    limits_pairs = True
 
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(MetaConfig, raw)
@@ -83,7 +97,7 @@ class MetaAdapter:
     async def check(self, transport: Transport, config: Config) -> Check:
         request = HttpRequest(
             "GET",
-            f"{_number_url(config)}?fields=status,quality_rating,verified_name,throughput",
+            f"{_number_url(config)}?fields={CHECKED_FIELDS}",
             _headers(config),
         )
         try:
@@ -98,7 +112,9 @@ class MetaAdapter:
             error_object = document.get("error") if isinstance(document, dict) else document
             found = payloads.fault(error_object)
             return Check("disconnected", f"{found.code}: {found.detail}")
-        return Check(_status(str(document.get("status", ""))), str(document.get("status", "")))
+        state = str(document.get("status", ""))
+        tier = str(document.get("whatsapp_business_manager_messaging_limit", ""))
+        return Check(_status(state), state, portfolio=str(config["waba_id"]), tier=TIERS.get(tier))
 
     async def send(
         self,

@@ -1,0 +1,82 @@
+"""Which limits stand in the way of a run's requests on a channel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from recado.domain import limits, pacing
+from recado.domain.ids import CampaignId
+from recado.domain.limits import Limit, Path, Scope
+from recado.domain.pacing import Pacing
+from recado.features.channels.service import OpenChannel
+
+UNLIMITED = 1_000_000  # requests in flight
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a workspace limits for all of its channels.
+
+    Attributes:
+        limits: Name → most, of the workspace.
+        per_contact_daily: Messages of campaigns that one person may get in a day.
+        presets: Those that a campaign may name.
+    """
+
+    limits: Mapping[str, int]
+    per_contact_daily: int | None
+    presets: Mapping[str, Pacing]
+
+
+def path(
+    channel: OpenChannel,
+    shared: Shared,
+    *,
+    campaign: CampaignId,
+    own: Mapping[str, Any],
+    created_by: str,
+    now: datetime,
+) -> Path:
+    """All that requests of one campaign on one channel must pass.
+
+    Args:
+        channel: With its pacing in effect.
+        shared: Of its workspace.
+        campaign: Which.
+        own: Its own pacing, as it was given.
+        created_by: Who made it.
+        now: For the age of the channel.
+    """
+    subject = f"{channel.id}.{campaign}"
+    wishes = pacing.apply(pacing.UNLIMITED, own, shared.presets)
+    together = pacing.tightest(channel.pacing, wishes)
+    of_campaign = limits.of_pacing(Scope.CAMPAIGN, subject, wishes, age_days=None)
+    found = [
+        *of_channel(channel, now),
+        *of_campaign,
+        *limits.shared(Scope.WORKSPACE, shared.limits),
+    ]
+    if together.per_minute_per_user:
+        found.append(limits.of_user(created_by or "workspace", together.per_minute_per_user))
+    if channel.portfolio and channel.tier:
+        found.append(limits.tier(channel.portfolio, channel.tier))
+    of_contact: list[Limit] = []
+    if channel.adapter.limits_pairs:
+        of_contact.append(limits.pair(str(channel.id)))
+    off = [
+        *limits.missing(Scope.CHANNEL, str(channel.id), found),
+        *limits.missing(Scope.CAMPAIGN, subject, found),
+        *limits.shared_missing(Scope.WORKSPACE, shared.limits),
+    ]
+    if shared.per_contact_daily:
+        of_contact.append(limits.of_contact(shared.per_contact_daily))
+    else:
+        off.append(limits.mark(Scope.CONTACT, "", limits.CONTACT_DAILY))
+    return Path(tuple(found), tuple(of_contact), together.in_flight or UNLIMITED, tuple(off))
+
+
+def of_channel(channel: OpenChannel, now: datetime) -> list[Limit]:
+    """The limits of a channel itself, whatever is sent through it."""
+    age_days = (now - channel.created_at) / timedelta(days=1)
+    return limits.of_pacing(Scope.CHANNEL, str(channel.id), channel.pacing, age_days=age_days)
