@@ -134,8 +134,8 @@ A workspace's: the keys in `PUT /api/v1/settings/campaigns`. A channel's: `pacin
 # key → unit, meaning, whether the limiter of this version enforces it
 PACING_KEYS: Mapping[str, tuple[str, str, bool]] = {
     "messageInterval": ("seconds", "between two messages; up to 20 % more, by chance", True),
-    "longerIntervalAfter": ("messages", "after which one longer pause follows", False),
-    "greaterInterval": ("seconds", "of that longer pause", False),
+    "longerIntervalAfter": ("messages", "after which one longer pause follows", True),
+    "greaterInterval": ("seconds", "of that longer pause; up to 20 % more, by chance", True),
     "perMinute": ("requests", "in any 60 seconds", True),
     "perSecond": (
         "requests",
@@ -143,8 +143,15 @@ PACING_KEYS: Mapping[str, tuple[str, str, bool]] = {
         True,
     ),
     "inFlight": ("requests", "on the wire at once, waiting for the provider's answer", True),
-    "capHourly": ("requests", "in any hour", False),
-    "capDaily": ("requests", "in any 24 hours", False),
+    "capHourly": ("requests", "in any hour, the partial minute counted in full", True),
+    "capDaily": ("requests", "in any 24 hours, the partial minute counted in full", True),
+    "perMinutePerUser": (
+        "requests",
+        "in any 60 seconds, of all campaigns that one user or key has made",
+        True,
+    ),
+    "warmUpDaily": ("requests", "in any 24 hours of a new channel's first day", True),
+    "warmUpGrowth": ("times", "as many on each day of its life that follows", True),
     "backoffErrorThreshold": ("errors", "in a row, which pause the channel", False),
     "backoffPauseMinutes": ("minutes", "of that pause", False),
 }

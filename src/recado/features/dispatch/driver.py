@@ -1,47 +1,39 @@
 """Driving one channel: claim, render, reserve, send, record, until nothing is due.
 
-The loop keeps a small queue of claims that are rendered and ready, asks the limiter for as many as
-may leave now, and sends those at once. Sends and records overlap with it. Whatever ends the loop,
-claims that have not left go back, and outcomes are on record before the channel is given back.
+The loop keeps a small queue of messages ready at the turnstile, and lets as many pass as may leave
+now; these are sent at once. Sends and records overlap with it. Whatever ends the loop, claims that
+have not left go back, and outcomes are on record before the channel is given back.
 
 An attempt is in one place at a time: waiting its turn, asked for by the loop, or on the wire, where
 it stays until its outcome is on record. Only the loop moves attempts, but for that last step.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from recado.domain.ids import Reference, RunId
+from recado.domain.ids import Reference
 from recado.domain.retry import Verdict
-from recado.features.dispatch.departures import Departed, Departures
-from recado.features.dispatch.holds import Holds
+from recado.features.dispatch.departures import Departures
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import Grant, LeaseLost
-from recado.features.dispatch.plans import ChannelPlan, Ready, Rest, prepare
+from recado.features.dispatch.limiter import LeaseLost
+from recado.features.dispatch.plans import ChannelPlan, Rest
 from recado.features.dispatch.recorder import Recorder
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
 from recado.features.dispatch.transactions import AWAY
-from recado.features.dispatch.turns import Turns
-from recado.features.gates.service import GRANT_LIFE
+from recado.features.dispatch.turnstile import CLAIM_AHEAD_SECONDS, HOLD_SECONDS, Turnstile
 from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
 log = logging.get(__name__)
 
-HOLD_SECONDS = 2.0  # a channel whose next send is further away is given back meanwhile
 PLAN_SECONDS = 5.0  # a change whose notification was lost is seen after so long
-CLAIM_AHEAD_SECONDS = 1.0
-LARGEST_CLAIM = 50
-LONGEST_TURN_SECONDS = 300.0  # what waited so long for its turn goes back
-LARGEST_ASK = 16  # as many requests as can be written within a grant's life, with room to spare
 SHORTEST_WAIT = 0.005
 IDLE_WAIT = 1.0  # something else will wake the loop sooner
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # while a server is away, or what is due cannot be claimed
@@ -61,8 +53,7 @@ class ChannelDriver:
         self.rota = self._ledger.rota
         self._departures = Departures(Sender(transport, request_timeout), self._ended)
         self._recorder = Recorder(self._ledger.write, self._recorded)
-        self._turns = Turns()
-        self._holds = Holds()
+        self._turnstile = Turnstile(self._ledger, self._departures, self._recorder.add)
         self._plan: ChannelPlan | None = None
         self._plan_until = 0.0  # monotonic
         self._stopped_by: set[Reference] = set()
@@ -118,31 +109,46 @@ class ChannelDriver:
         """One turn; returns seconds to wait, or that there is nothing to do."""
         await self._departures.free(self._ledger.limiter)
         if back := await self._departures.take_back(self._ledger.limiter):
-            self._turns.put_back(back)
-            self._holds.forget()  # what they had used up is free again
+            self._turnstile.put_back(back)
         if not self._taken:
             await self._take()
         plan = await self._read_plan()
         if self._stopped_by:
             return IDLE_WAIT
         if plan.rest is not None:
-            await self._let_go(self._turns.take_all())
+            await self._turnstile.let_all_go()
             return await self._rest(plan)
-        if not self._turns and plan.sending:
-            # Nothing is claimed for a turn that is far away: another worker may have it then.
-            self._holds.note(await self._ledger.look_ahead(plan))
         await self._claim(plan)
-        if late := self._turns.take_late(clock.now()):
+        if await self._turnstile.let_late_go(clock.now()):
             self._plan_until = 0.0
-            await self._let_go(late)
             return 0.0
-        await self._let_go(self._turns.older_than(time.monotonic() - LONGEST_TURN_SECONDS))
-        if self._turns:
-            return await self._reserve(plan)
-        return await self._rest(plan)
+        if not self._turnstile.waiting:
+            return await self._rest(plan)
+        return await self._pass(plan)
+
+    async def _claim(self, plan: ChannelPlan) -> None:
+        if time.monotonic() < self._dry_until:
+            return
+        claimed = await self._turnstile.claim(plan)
+        if claimed:
+            self._fruitless = 0
+        elif claimed == 0:
+            self._dry_until = time.monotonic() + CLAIM_AHEAD_SECONDS
+
+    async def _pass(self, plan: ChannelPlan) -> float:
+        """Let pass who may; returns seconds to wait."""
+        passed = await self._turnstile.let_pass(plan)
+        if passed.gated:
+            self._plan_until = 0.0
+        if not passed.full:
+            return passed.wait
+        self._recorder.hurry()
+        if not self._departures:
+            self._taken = False  # the slots are held by nobody: taking again frees them
+        return IDLE_WAIT
 
     async def _take(self) -> None:
-        await self._let_go(self._turns.take_all())
+        await self._turnstile.let_all_go()
         self._plan_until = 0.0
         on_the_wire = self._departures.references
         for lost in await self._ledger.take(on_the_wire):
@@ -165,73 +171,10 @@ class ChannelDriver:
             self._plan_until = min(self._plan_until, time.monotonic() + holds)
         if plan != self._plan:
             self._plan = plan
-            self._holds.forget()
-            shut, failed = self._turns.refit(plan)
-            for result in failed:
-                self._recorder.add(result)
-            await self._ledger.release([ready.claim.reference for ready in shut])
+            await self._turnstile.refit(plan)
         if plan.done:
             await self._ledger.complete(plan.done)
         return plan
-
-    async def _claim(self, plan: ChannelPlan) -> None:
-        """Keep about a second's worth of messages ready."""
-        soon = self._soon(plan)
-        if not soon or time.monotonic() < self._dry_until:
-            return
-        most = max(plan.runs[run].burst(CLAIM_AHEAD_SECONDS, LARGEST_CLAIM) for run in soon)
-        most = min(most, self._holds.room)
-        if len(self._turns) * 2 > most:
-            return
-        claimed = await self._ledger.claim(plan, most, soon)
-        if claimed:
-            self._fruitless = 0
-        else:
-            self._dry_until = time.monotonic() + CLAIM_AHEAD_SECONDS
-        for one in claimed:
-            ready = prepare(one, plan.runs[one.run_id], plan.channel)
-            if isinstance(ready, Result):
-                self._recorder.add(ready)
-            else:
-                self._turns.add(ready)
-
-    async def _reserve(self, plan: ChannelPlan) -> float:
-        """Ask for the next few, and send those granted at once; returns seconds to wait."""
-        asked = self._turns.take(LARGEST_ASK, self._holds.held)
-        if not asked:
-            return self._holds.shortest(self._turns.runs)
-        asking = [ready.asking(random.random()) for ready in asked]  # noqa: S311 - no secret
-        paths = {one.run_id: plan.path(one.run_id) for one in asking}
-        write_before = time.monotonic() + GRANT_LIFE
-        try:
-            grant = await self._ledger.reserve(asking, paths)
-        except BaseException:
-            self._turns.put_back(asked)
-            raise
-        if grant is None:
-            self._turns.put_back(asked)
-            return 0.0
-        waits = {place: wait for place, wait in grant.held.items() if not wait.of_contact}
-        self._turns.put_back([asked[place] for place in sorted(waits)])
-        for place in grant.granted:
-            self._departures.start(Departed(asked[place], grant, write_before))
-        if len(waits) + len(grant.granted) < len(asked):
-            await self._ledger.turn_away(asking, grant)
-            self._plan_until = 0.0 if grant.gated else self._plan_until
-        return await self._after(grant)
-
-    async def _after(self, grant: Grant) -> float:
-        """What a grant means for the next turn; returns seconds to wait."""
-        for limit, seconds in self._holds.note(grant):
-            log.info("limit reached", channel=self._channel_id, limit=limit.mark, refills=seconds)
-        if any(wait.full for wait in grant.ahead.values()):
-            self._recorder.hurry()
-            if not self._departures:
-                self._taken = False  # the slots are held by nobody: taking again frees them
-            return IDLE_WAIT
-        far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
-        await self._let_go(self._turns.take_of(far))
-        return self._holds.shortest(self._turns.runs)
 
     def _ended(self, result: Result | None) -> None:
         if result is None:
@@ -254,14 +197,6 @@ class ChannelDriver:
             self._stopped_by.difference_update(references)
             self._changed.set()
 
-    async def _let_go(self, some: list[Ready]) -> None:
-        """Give back claims that waited here."""
-        try:
-            await self._ledger.release([ready.claim.reference for ready in some])
-        except BaseException:
-            self._turns.put_back(some)
-            raise
-
     async def _rest(self, plan: ChannelPlan) -> Rest | float:
         """Nothing may leave or nothing is due: see when, once all that was claimed is on record."""
         if self._departures or self._recorder.busy:
@@ -269,12 +204,9 @@ class ChannelDriver:
             return IDLE_WAIT
         if plan.rest is not None:
             return plan.rest
-        soon = self._soon(plan)
-        held = [run for run in plan.sending if run not in soon]
+        soon, held = self._turnstile.soon(plan)
         due, orphans = await self._ledger.finish(plan, soon)
-        waits = [due] if due is not None else []
-        if held:
-            waits.append(self._holds.shortest(held))
+        waits = [wait for wait in (due, held) if wait is not None]
         if orphans:
             self._taken = False  # taking the channel again settles them
         elif not waits:
@@ -286,19 +218,15 @@ class ChannelDriver:
         patience = min(IDLE_WAIT, SHORTEST_WAIT * (1 << min(self._fruitless, 10)))
         return max(min(waits, default=0.0), patience)
 
-    def _soon(self, plan: ChannelPlan) -> list[RunId]:
-        """The runs whose turn is not far away."""
-        return [run for run in plan.sending if self._holds.of(run) <= HOLD_SECONDS]
-
     async def _settle(self) -> None:
         """Wait for what is on the wire, put it on record, give the rest back."""
         await self._departures.wait()
         await self._recorder.close()
-        self._turns.put_back(self._departures.never_left())
+        self._turnstile.put_back(self._departures.never_left())
         pause = FIRST_PAUSE
-        while self._turns:
+        while self._turnstile.waiting:
             try:
-                await self._let_go(self._turns.take_all())
+                await self._turnstile.let_all_go()
             except AWAY:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

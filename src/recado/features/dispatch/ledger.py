@@ -69,14 +69,6 @@ class Ledger:
             await self._books.fill(closed.limits)
             return None
 
-    async def look_ahead(self, plan: ChannelPlan) -> Grant:
-        """When a request of each run could leave; the same errors as ``reserve``."""
-        paths = {run: plan.path(run) for run in plan.sending}
-        while True:
-            ahead = await self.reserve([], paths)
-            if ahead is not None:
-                return ahead
-
     async def take(self, on_the_wire: Collection[Reference] = ()) -> list[Result]:
         """Revoke the earlier driver, and settle what it left.
 

@@ -1,0 +1,167 @@
+"""Where messages wait for their turn: claimed, rendered, asked for, let pass or given back."""
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from recado.domain.ids import RunId
+from recado.features.dispatch.departures import Departed, Departures
+from recado.features.dispatch.holds import Holds
+from recado.features.dispatch.ledger import Ledger
+from recado.features.dispatch.limiter import Grant
+from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
+from recado.features.dispatch.records import Result
+from recado.features.dispatch.turns import Turns
+from recado.features.gates.service import GRANT_LIFE
+from recado.platform import logging
+
+log = logging.get(__name__)
+
+HOLD_SECONDS = 2.0  # what cannot leave for longer is given back meanwhile
+CLAIM_AHEAD_SECONDS = 1.0
+LARGEST_CLAIM = 50
+LONGEST_TURN_SECONDS = 300.0  # what waited so long for its turn goes back
+LARGEST_ASK = 16  # as many requests as can be written within a grant's life, with room to spare
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What came of asking.
+
+    Attributes:
+        wait: Seconds until it is worth asking again.
+        full: All slots in flight are taken; an outcome frees one.
+        gated: Some were shut out by a gate: the plan may be out of date.
+    """
+
+    wait: float
+    full: bool = False
+    gated: bool = False
+
+
+class Turnstile:
+    """The messages of one channel that one driver has claimed and that have not left.
+
+    A claim that cannot be given back now, because a server is away, stays here for the next try.
+    """
+
+    def __init__(
+        self, ledger: Ledger, departures: Departures, unsendable: Callable[[Result], None]
+    ) -> None:
+        """``unsendable`` hears of claims that cannot be sent as they are."""
+        self._ledger = ledger
+        self._departures = departures
+        self._unsendable = unsendable
+        self._turns = Turns()
+        self._holds = Holds()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait here."""
+        return len(self._turns)
+
+    def soon(self, plan: ChannelPlan) -> tuple[list[RunId], float | None]:
+        """The runs whose turn is near, and the seconds until the first other's; None: no other."""
+        near = [run for run in plan.sending if self._holds.of(run) <= HOLD_SECONDS]
+        far = [self._holds.of(run) for run in plan.sending if run not in near]
+        return near, min(far, default=None)
+
+    async def claim(self, plan: ChannelPlan) -> int | None:
+        """Keep about a second's worth of messages ready; None if there are enough already.
+
+        Nothing is claimed for a turn that is far away: another worker may have it then.
+        """
+        if not self._turns and plan.sending:
+            self._note(await self._look_ahead(plan))
+        near, _ = self.soon(plan)
+        if not near:
+            return None
+        most = max(plan.runs[run].burst(CLAIM_AHEAD_SECONDS, LARGEST_CLAIM) for run in near)
+        most = min(most, self._holds.room)
+        if len(self._turns) * 2 > most:
+            return None
+        claimed = await self._ledger.claim(plan, most, near)
+        for one in claimed:
+            ready = prepare(one, plan.runs[one.run_id], plan.channel)
+            if isinstance(ready, Result):
+                self._unsendable(ready)
+            else:
+                self._turns.add(ready)
+        return len(claimed)
+
+    async def _look_ahead(self, plan: ChannelPlan) -> Grant:
+        paths = {run: plan.path(run) for run in plan.sending}
+        while True:
+            ahead = await self._ledger.reserve([], paths)
+            if ahead is not None:
+                return ahead
+
+    async def let_pass(self, plan: ChannelPlan, room: int = LARGEST_ASK) -> Passed:
+        """Ask for the next few, ``room`` at most, and send those granted at once."""
+        asked = self._turns.take(min(LARGEST_ASK, room), self._holds.held)
+        if not asked:
+            return Passed(self._holds.shortest(self._turns.runs))
+        asking = [ready.asking(random.random()) for ready in asked]  # noqa: S311 - no secret
+        paths = {one.run_id: plan.path(one.run_id) for one in asking}
+        write_before = time.monotonic() + GRANT_LIFE
+        try:
+            grant = await self._ledger.reserve(asking, paths)
+        except BaseException:
+            self._turns.put_back(asked)
+            raise
+        if grant is None:
+            self._turns.put_back(asked)
+            return Passed(0.0)
+        for place in grant.granted:
+            self._departures.start(Departed(asked[place], grant, write_before))
+        waits = sorted(place for place, wait in grant.held.items() if not wait.of_contact)
+        self._turns.put_back([asked[place] for place in waits])
+        if len(waits) + len(grant.granted) < len(asked):
+            await self._ledger.turn_away(asking, grant)
+        self._note(grant)
+        full = any(wait.full for wait in grant.ahead.values())
+        if not full:
+            far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
+            await self._let_go(self._turns.take_of(far))
+        return Passed(self._holds.shortest(self._turns.runs), full, bool(grant.gated))
+
+    def put_back(self, some: Iterable[Ready]) -> None:
+        """These were let pass and could not leave: they are the first again."""
+        self._turns.put_back(some)
+        self._holds.forget()  # what they had used up is free again
+
+    async def refit(self, plan: ChannelPlan) -> None:
+        """Fit what waits to a new plan; what may not be sent any more is given back."""
+        self._holds.forget()
+        shut, failed = self._turns.refit(plan)
+        for result in failed:
+            self._unsendable(result)
+        await self._let_go(shut)
+
+    async def let_late_go(self, now: datetime) -> bool:
+        """Give back what may not leave at this hour, and what has waited for too long.
+
+        Returns:
+            Whether there was anything of the former: hours have ended.
+        """
+        await self._let_go(self._turns.older_than(time.monotonic() - LONGEST_TURN_SECONDS))
+        late = self._turns.take_late(now)
+        await self._let_go(late)
+        return bool(late)
+
+    async def let_all_go(self) -> None:
+        """Give everything back."""
+        await self._let_go(self._turns.take_all())
+
+    async def _let_go(self, some: list[Ready]) -> None:
+        try:
+            await self._ledger.release([ready.claim.reference for ready in some])
+        except BaseException:
+            self._turns.put_back(some)
+            raise
+
+    def _note(self, grant: Grant) -> None:
+        for limit, seconds in self._holds.note(grant):
+            log.info("limit reached", limit=limit.mark, most=limit.most, refills_in=seconds)
