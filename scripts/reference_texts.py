@@ -73,6 +73,10 @@ SETTINGS: Mapping[str, str] = {
         "Set it to `true` where the pages are served by HTTPS alone: cookies then travel no other"
         " way, and browsers are told to use HTTPS for a year."
     ),
+    "RECADO_API_PER_MINUTE": (
+        "How many requests one caller of the API, a key or a person signed in, may make in any"
+        " minute; more are answered with 429. 0 is no limit."
+    ),
     "RECADO_REQUEST_TIMEOUT_SECONDS": (
         "How long a provider may take to answer a message. What it has not answered by then is"
         " `unknown`: it may have been sent."

@@ -24,6 +24,7 @@ from recado.api import (
     workspaces,
 )
 from recado.api.limits import BodyLimit
+from recado.api.quota import Quota
 from recado.api.webhooks import WebhookBranch
 from recado.bootstrap import open_runtime
 from recado.domain.errors import NotFound
@@ -85,6 +86,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
     )
     app.state.runtime = runtime
     app.state.live = LiveHub(runtime)
+    app.state.quota = Quota(runtime.redis, web.api_per_minute)
     errors.install(app)
     for resource in RESOURCES:
         app.include_router(resource.router)

@@ -40,12 +40,27 @@ def runtime_of(connection: HTTPConnection) -> Runtime:
     return runtime
 
 
+_KNOWN = "recado.access"
+
+
 async def identify(connection: HTTPConnection) -> Access:
-    """Read the key or the session of a request or WebSocket.
+    """Read the key or the session of a request or WebSocket, and count a request once.
 
     Raises:
         Unauthenticated: Neither is there, or it no longer holds.
+        TooManyRequests: The caller has made too many.
     """
+    known: Access | None = connection.scope.get(_KNOWN)
+    if known is not None:
+        return known
+    access = await _identify(connection)
+    if connection.scope["type"] == "http":
+        await connection.app.state.quota.count(access.workspace_id, access.caller)
+    connection.scope[_KNOWN] = access
+    return access
+
+
+async def _identify(connection: HTTPConnection) -> Access:
     runtime = runtime_of(connection)
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme:

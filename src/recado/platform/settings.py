@@ -36,6 +36,9 @@ class Web(_Group):
     )
     max_upload_mb: int = Field(256, ge=1, description="largest contacts file")
     secure_cookies: bool = False
+    api_per_minute: int = Field(
+        1000, ge=0, description="requests of one caller in any minute; 0 is no limit"
+    )
 
 
 class Sending(_Group):
