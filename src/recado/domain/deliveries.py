@@ -4,7 +4,7 @@ A delivery is one contact in one run and is sent at most once; each bubble of it
 state of its own out of the same set, and the delivery shows the lowest of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -33,6 +33,8 @@ class DeliveryEvent(StrEnum):
     RELEASED = "released"
     ACCEPTED = "accepted"
     PART_ACCEPTED = "part_accepted"
+    PART_ARRIVED = "part_arrived"
+    PART_FAILED = "part_failed"
     REFUSED_RETRY = "refused_retry"
     REFUSED_FINAL = "refused_final"
     OUTCOME_UNKNOWN = "outcome_unknown"
@@ -123,7 +125,11 @@ TRANSITIONS: Final[Mapping[DeliveryEvent, Mapping[DeliveryState, DeliveryState]]
         _READ: _READ,
     },
     # Of a delivery with further parts to send.
-    DeliveryEvent.PART_ACCEPTED: {_SENDING: _P},
+    DeliveryEvent.PART_ACCEPTED: {_SENDING: _P, _UNKNOWN: _P},
+    # One that was thought to be lost, or had been taken back: now the others may follow.
+    DeliveryEvent.PART_ARRIVED: {_UNKNOWN: _P, _FAILED: _P},
+    # One was taken back while the later ones waited: they do not follow.
+    DeliveryEvent.PART_FAILED: {_P: _FAILED},
     DeliveryEvent.REFUSED_RETRY: {_SENDING: _P},
     DeliveryEvent.REFUSED_FINAL: {_SENDING: _FAILED, _UNKNOWN: _FAILED},
     DeliveryEvent.OUTCOME_UNKNOWN: {_SENDING: _UNKNOWN},
@@ -142,6 +148,8 @@ ACTORS: Final[Mapping[DeliveryEvent, frozenset[Actor]]] = {
     DeliveryEvent.RELEASED: frozenset({Actor.WORKER, Actor.SCHEDULER}),
     DeliveryEvent.ACCEPTED: frozenset({Actor.WORKER}),
     DeliveryEvent.PART_ACCEPTED: frozenset({Actor.WORKER}),
+    DeliveryEvent.PART_ARRIVED: frozenset({Actor.PROVIDER}),
+    DeliveryEvent.PART_FAILED: frozenset({Actor.PROVIDER}),
     DeliveryEvent.REFUSED_RETRY: frozenset({Actor.WORKER}),
     DeliveryEvent.REFUSED_FINAL: frozenset({Actor.WORKER}),
     DeliveryEvent.OUTCOME_UNKNOWN: frozenset({Actor.WORKER, Actor.SCHEDULER}),
@@ -205,3 +213,31 @@ def lowest_part(parts: Iterable[DeliveryState]) -> DeliveryState:
         ValueError: There are no parts.
     """
     return min(parts, key=_LOWEST_FIRST.index)
+
+
+_ENDED_BY_US: Final = frozenset({_SUPPRESSED, _CANCELLED, _EXPIRED})
+
+
+def whole(own: DeliveryState, parts: Sequence[DeliveryState], next_part: int) -> DeliveryState:
+    """What a delivery of several parts shows once something has become of one of them.
+
+    Args:
+        own: What it showed before.
+        parts: The states of all its parts, in their order; `pending` are those that have not left.
+        next_part: The one that is being sent or comes next, from 1 on.
+
+    While a part is on the wire, its outcome decides. What was ended between two parts stays so,
+    unless it turns out that all had left. `pending` after `unknown` or `failed`: the part that was
+    in doubt has arrived, and the others may follow.
+
+    Raises:
+        ValueError: There are no parts.
+    """
+    if own is _SENDING or (own in _ENDED_BY_US and not ACCEPTED.issuperset(parts)):
+        return own
+    # A person lets it be tried again: what became of the last try does not count.
+    again = next_part if own is _P else 0
+    return lowest_part(
+        _P if place == again and state in DEAD_LETTERS else state
+        for place, state in enumerate(parts, 1)
+    )

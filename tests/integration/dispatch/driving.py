@@ -132,11 +132,12 @@ class Number:
         pacing: Mapping[str, Any] | None = None,
         status: str = "running",
         channels: Iterable[ChannelId] = (),
+        parts: int = 1,
     ) -> RunId:
         """A run with so many generated contacts, all written down."""
         contacts = await factories.contacts(self.runtime, self.workspace_id, count)
         async with self.runtime.db.workspace(self.workspace_id) as tx:
-            content = {"type": "text", "text": text}
+            content = {"type": "text", "text": text, "max_split_parts": parts}
             campaign = await tx.value(
                 "INSERT INTO campaign (workspace_id, name, status, content, audience, pacing)"
                 " VALUES (%(workspace_id)s, 'c', %(status)s, %(content)s, '{}', %(pacing)s)"

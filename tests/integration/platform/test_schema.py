@@ -11,7 +11,7 @@ from tests import factories
 from tests.integration.platform.catalogue import Connection
 
 import recado.features
-from recado.domain.deliveries import RANK, REPORTS, DeliveryState, merge
+from recado.domain.deliveries import RANK, REPORTS, DeliveryState, merge, whole
 from recado.domain.ids import WorkspaceId
 from recado.features.dispatch.leases import SQL
 from recado.platform import clock
@@ -83,6 +83,17 @@ def test_a_report_raises_in_the_database_as_in_the_domain(login: Connection) -> 
             "SELECT delivery_raised(%s, %s)", (state.value, reported.value)
         ).fetchone() or [None]
         assert raised == merge(state, reported), (state, reported)
+
+
+def test_a_delivery_of_several_parts_shows_in_the_database_what_it_does_in_the_domain(
+    login: Connection,
+) -> None:
+    of_parts = [*REPORTS, DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.UNKNOWN]
+    for own, one, other, following in itertools.product(DeliveryState, of_parts, of_parts, (1, 2)):
+        [shown] = login.execute(
+            "SELECT delivery_whole(%s, %s, %s)", (own.value, [one.value, other.value], following)
+        ).fetchone() or [None]
+        assert shown == whole(own, [one, other], following), (own, one, other, following)
 
 
 def test_every_state_of_the_domain_is_one_that_the_tables_take(login: Connection) -> None:

@@ -126,9 +126,9 @@ async def send(
         )
         delivery = await tx.value(
             "INSERT INTO delivery (workspace_id, run_id, contact_id, phone, phone_key, status,"
-            " channel_id, claims, next_part)"
+            " channel_id, claims, next_part, parts)"
             " SELECT current_workspace_id(), %(run)s, id, phone, phone_key, %(state)s, %(channel)s,"
-            " %(parts)s, %(parts)s FROM contact WHERE id = %(contact)s RETURNING id",
+            " %(parts)s, %(parts)s, %(parts)s FROM contact WHERE id = %(contact)s RETURNING id",
             run=run,
             state=state.value,
             channel=number.channel,

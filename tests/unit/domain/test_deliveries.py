@@ -19,6 +19,7 @@ from recado.domain.deliveries import (
     merge,
     next_state,
     rank,
+    whole,
 )
 from recado.domain.errors import Conflict
 from recado.domain.transitions import Actor, NotAllowed
@@ -41,6 +42,9 @@ reports = st.sampled_from(list(REPORTS))
         (S.READ, E.ACCEPTED, S.READ),
         (S.FAILED, E.ACCEPTED, S.FAILED),
         (S.SENDING, E.PART_ACCEPTED, S.PENDING),
+        (S.UNKNOWN, E.PART_ACCEPTED, S.PENDING),
+        (S.UNKNOWN, E.PART_ARRIVED, S.PENDING),
+        (S.PENDING, E.PART_FAILED, S.FAILED),
         (S.SENDING, E.REFUSED_RETRY, S.PENDING),
         (S.SENDING, E.REFUSED_FINAL, S.FAILED),
         (S.SENDING, E.OUTCOME_UNKNOWN, S.UNKNOWN),
@@ -81,14 +85,14 @@ def test_what_would_send_twice_is_not_allowed(state: S, event: E) -> None:
     assert state.value in caught.value.message()
 
 
-def test_only_a_person_brings_back_what_is_settled() -> None:
+def test_only_a_person_brings_back_what_is_settled_but_for_parts_that_had_not_left() -> None:
     back = {
         event
         for event, ways in TRANSITIONS.items()
         for state, after in ways.items()
         if state in SETTLED and after not in SETTLED
     }
-    assert back == {E.REOPENED}
+    assert back == {E.REOPENED, E.PART_ACCEPTED, E.PART_ARRIVED}
     assert ACTORS[E.REOPENED] == {Actor.PERSON}
 
 
@@ -202,3 +206,66 @@ def test_a_delivery_is_settled_only_when_nothing_of_it_is_on_the_wire(parts: lis
 def test_a_delivery_without_parts_shows_nothing() -> None:
     with pytest.raises(ValueError, match="empty"):
         lowest_part([])
+
+
+part_states = st.sampled_from(
+    [S.PENDING, S.SENDING, S.UNKNOWN, S.SENT, S.FAILED, S.DELIVERED, S.READ]
+)
+several = st.lists(part_states, min_size=2, max_size=10)
+
+
+@pytest.mark.parametrize(
+    ("own", "parts", "next_part", "shown"),
+    [
+        # Between parts it waits, whatever has become of those before.
+        (S.PENDING, [S.SENT, S.PENDING], 2, S.PENDING),
+        (S.PENDING, [S.READ, S.DELIVERED, S.PENDING], 3, S.PENDING),
+        (S.PENDING, [S.FAILED, S.PENDING], 2, S.FAILED),
+        # On the wire, the outcome decides.
+        (S.SENDING, [S.FAILED, S.SENDING], 2, S.SENDING),
+        (S.SENDING, [S.SENT, S.DELIVERED], 2, S.SENDING),
+        # A person lets the part be tried again.
+        (S.PENDING, [S.SENT, S.FAILED, S.PENDING], 2, S.PENDING),
+        (S.PENDING, [S.SENT, S.UNKNOWN], 2, S.PENDING),
+        (S.PENDING, [S.SENT, S.DELIVERED], 2, S.SENT),
+        # A part in doubt arrives.
+        (S.UNKNOWN, [S.SENT, S.PENDING], 1, S.PENDING),
+        (S.UNKNOWN, [S.SENT, S.DELIVERED], 2, S.SENT),
+        (S.FAILED, [S.DELIVERED, S.DELIVERED], 1, S.DELIVERED),
+        # What was ended between two parts stays so.
+        (S.CANCELLED, [S.DELIVERED, S.PENDING], 2, S.CANCELLED),
+        (S.SUPPRESSED, [S.FAILED, S.PENDING], 2, S.SUPPRESSED),
+        (S.EXPIRED, [S.READ, S.UNKNOWN, S.PENDING], 2, S.EXPIRED),
+        (S.CANCELLED, [S.READ, S.DELIVERED], 2, S.DELIVERED),
+    ],
+)
+def test_a_delivery_of_several_parts(own: S, parts: list[S], next_part: int, shown: S) -> None:
+    assert whole(own, parts, next_part) is shown
+
+
+@given(states, several, st.integers(1, 10))
+def test_a_delivery_has_arrived_only_when_all_its_parts_have(
+    own: S, parts: list[S], next_part: int
+) -> None:
+    shown = whole(own, parts, next_part)
+    if own is not S.SENDING and shown in {S.SENT, S.DELIVERED, S.READ}:
+        assert min(map(rank, parts)) == rank(shown)
+        assert ACCEPTED.issuperset(parts)
+
+
+@given(states, several, st.integers(1, 10))
+def test_what_is_shown_of_parts_holds_until_another_changes(
+    own: S, parts: list[S], next_part: int
+) -> None:
+    shown = whole(own, parts, next_part)
+    if not (shown is S.SENDING or (own is S.PENDING and shown is not S.PENDING)):
+        assert whole(shown, parts, next_part) in {shown, S.PENDING}
+
+
+@given(several)
+def test_a_part_waits_only_where_all_before_it_were_accepted(parts: list[S]) -> None:
+    """As it comes to be by outcomes: a part leaves once those before it are accepted."""
+    first = next((at for at, one in enumerate(parts, 1) if one not in ACCEPTED), len(parts))
+    begun = [*parts[:first], *[S.PENDING] * (len(parts) - first)]
+    if whole(S.UNKNOWN, begun, first) is S.PENDING:
+        assert ACCEPTED.issuperset(begun[: first - 1])

@@ -7,14 +7,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from recado.domain import splitting
 from recado.features.contacts.schemas import Label, TagName
 
-LONGEST_TEXT = 4096  # characters; Meta: the body of a text message
+MOST_PARTS = 10
 MOST_IDS = 10_000
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -25,18 +27,22 @@ class _Strict(BaseModel):
 
 
 class TextContent(_Strict):
-    """A text with variables such as ``{nome|amigo}``."""
+    """A text with variables such as ``{nome|amigo}``, sent as one message or as a few."""
 
     type: Literal["text"] = "text"
-    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+    max_split_parts: Annotated[int, Field(ge=1, le=MOST_PARTS)] = 1
+    text: Annotated[str, Field(min_length=1, max_length=MOST_PARTS * splitting.LONGEST)]
 
     @field_validator("text")
     @classmethod
-    def _says_something(cls, value: str) -> str:
+    def _says_something(cls, value: str, info: ValidationInfo) -> str:
         if not value.strip():
             raise ValueError("must not be blank")
         if "\x00" in value:
             raise ValueError("must not contain a NUL character")
+        most = splitting.LONGEST * info.data.get("max_split_parts", MOST_PARTS)
+        if len(value) > most:
+            raise ValueError(f"must have at most {most} characters in so many parts")
         return value
 
 

@@ -47,10 +47,11 @@ UPDATE delivery d SET status = %(status)s, reason = %(reason)s
 FROM waiting w WHERE d.workspace_id = current_workspace_id() AND d.id = w.id
 
 -- name: readdress_pending
--- What waits follows the contact's new number, unless its run writes to that number already.
+-- What waits follows the contact's new number, unless its run writes to that number already. A
+-- message that has begun goes on where it began.
 WITH waiting AS MATERIALIZED (
     SELECT id, run_id FROM delivery
-    WHERE contact_id = %(contact_id)s AND status = 'pending'
+    WHERE contact_id = %(contact_id)s AND status = 'pending' AND next_part = 1
     ORDER BY id FOR UPDATE
 ), target AS (
     SELECT w.id, EXISTS (

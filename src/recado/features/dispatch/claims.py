@@ -19,7 +19,9 @@ from recado.platform.postgres import Database
 class Claim:
     """One part that is ours to send, with all that its text needs.
 
-    ``closed``: its contact has gone or has opted out, so it must be given back unsent.
+    ``closed``: its contact has gone or has opted out, so it must be given back unsent. ``parts``:
+    how many there were at the last try; ``part_text`` and ``following``: what this part and the one
+    after it say, if the message has several and that is on record.
     """
 
     reference: Reference
@@ -32,6 +34,9 @@ class Claim:
     closed: bool
     timezone: str | None = None
     claimed_at: float = 0.0  # on the monotonic clock
+    parts: int = 1
+    part_text: str | None = None
+    following: str | None = None
 
 
 async def claim(
@@ -60,6 +65,28 @@ async def claim(
             now=clock.now(),
         )
     return [_claim(row) for row in rows]
+
+
+async def keep_parts(
+    db: Database, *, workspace_id: WorkspaceId, messages: Mapping[Reference, Sequence[str]]
+) -> None:
+    """Put on record what all parts of some claimed messages say, before the first one leaves."""
+    if not messages:
+        return
+    rows = [
+        (reference, position, text)
+        for reference, texts in messages.items()
+        for position, text in enumerate(texts, 1)
+    ]
+    async with short(db, workspace_id) as tx:
+        await tx.run(
+            SQL["keep_parts"],
+            workspace_id=workspace_id,
+            deliveries=[reference.delivery_id for reference, _, _ in rows],
+            numbers=[reference.attempt for reference, _, _ in rows],
+            positions=[position for _, position, _ in rows],
+            texts=[text for _, _, text in rows],
+        )
 
 
 async def release(
@@ -104,6 +131,9 @@ def _claim(row: Mapping[str, Any]) -> Claim:
             custom=row["custom"],
         ),
         closed=row["closed"],
+        parts=row["parts"],
+        part_text=row["part_text"],
+        following=row["following"],
         timezone=row["timezone"],
         claimed_at=time.monotonic(),
     )

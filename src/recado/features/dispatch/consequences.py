@@ -166,7 +166,7 @@ async def _announce(
         campaign = campaigns.get(result.run_id) if result.run_id else None
         if campaign is not None:
             touched.add(campaign)
-            sent[campaign] += result.result == "accepted"
+            sent[campaign] += result.result == "accepted" and result.last_part
     await progress_feed.publish(
         runtime.redis, workspace_id, touched or set(campaigns.values()), sent=sent, now=clock.now()
     )

@@ -18,7 +18,7 @@ from recado.features.dispatch.limiter import (
     Grant,
     LeaseLost,
 )
-from recado.features.dispatch.plans import ChannelPlan, load_plan
+from recado.features.dispatch.plans import ChannelPlan, Ready, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.dispatch.rota import Rota
 from recado.features.dispatch.transactions import short
@@ -145,6 +145,14 @@ class Ledger:
         await self.release(list(away))
         await sleepers.put_off(self._db, self._workspace_id, plan, asleep, now)
         return [one for one in claimed if one.reference not in away]
+
+    async def keep_parts(self, messages: Sequence[Ready]) -> None:
+        """Put on record what the parts of those say that have several; before any is reserved."""
+        await claims.keep_parts(
+            self._db,
+            workspace_id=self._workspace_id,
+            messages={one.claim.reference: one.parts for one in messages if one.parts},
+        )
 
     async def release(self, references: Sequence[Reference]) -> None:
         """Give back claims that provably never left."""

@@ -1,11 +1,11 @@
 """What a channel may send for, and the rendering of a claim into a message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recado.domain import campaign_settings, pacing, presets, rendering
+from recado.domain import campaign_settings, pacing, presets, rendering, splitting
 from recado.domain.deliveries import DeliveryState
 from recado.domain.errors import RecadoError
 from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
@@ -29,8 +29,6 @@ from recado.platform import clock
 from recado.platform.runtime import Runtime
 from recado.providers.base import Message, ProviderFault, Text
 
-LONGEST_TEXT = 4096  # characters; Meta: the body of a text message
-
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -49,6 +47,7 @@ class Plan:
     template: Template
     pacing: Pacing
     path: Path
+    max_parts: int = 1
     hours: Hours = hours.ALWAYS
     done: bool = False  # nothing waits and nothing travels: it can be completed
 
@@ -119,12 +118,24 @@ class ChannelPlan:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A claim with its message, waiting for its turn."""
+    """A claim with its message, waiting for its turn.
+
+    ``parts``: what all of its parts say, where that must be put on record before this one leaves;
+    ``following``: what the part after this one says.
+    """
 
     claim: Claim
     plan: Plan
     channel: OpenChannel
     message: Message
+    parts: tuple[str, ...] = ()
+    following: str | None = None
+
+    def again(self, plan: Plan, channel: OpenChannel) -> "Ready | Result":
+        """The same under a new plan; what is on record about its parts stays."""
+        if self.parts:
+            return replace(self, plan=plan, channel=channel)
+        return prepare(self.claim, plan, channel)
 
     def in_hours(self, now: datetime) -> bool:
         """Whether its contact and its campaign may be written to and for at this moment."""
@@ -174,13 +185,21 @@ def _plan(
             created_by=row["created_by"],
             now=now,
         ),
+        max_parts=row["content"].get("max_split_parts", 1),
         hours=hours.of_run(row["schedule"], row["timezone"], now),
         done=row["done"],
     )
 
 
 def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:
-    """Fill in a claim's text; one that cannot be sent at all is a result at once."""
+    """Fill in a claim's text; one that cannot be sent at all is a result at once.
+
+    A message that has begun goes on with what was put on record for it then.
+    """
+    if claim.reference.part > 1 and claim.part_text is not None:
+        return Ready(
+            claim, plan, channel, _message(claim, claim.part_text), following=claim.following
+        )
     try:
         template = plan.template if claim.own_text is None else rendering.parse(claim.own_text)
         text = rendering.render(template, claim.values).strip()
@@ -188,16 +207,26 @@ def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:
         return _unsendable(claim, "bad_text", error.message())
     if not text:
         return _unsendable(claim, "empty_text", "The text came out empty.")
-    if len(text) > LONGEST_TEXT:
+    parts = splitting.split(text, plan.max_parts)
+    length = max(map(len, parts))
+    if length > splitting.LONGEST:
         return _unsendable(
             claim,
             "text_too_long",
-            f"The text came out with {len(text)} characters; {LONGEST_TEXT} are the most.",
+            f"The text came out with {length} characters; {splitting.LONGEST} are the most.",
         )
-    message = Message(
-        to=claim.phone.lstrip("+"), reference=str(claim.reference), content=Text(text)
+    return Ready(
+        claim,
+        plan,
+        channel,
+        _message(claim, parts[0]),
+        parts=parts if max(len(parts), claim.parts) > 1 else (),
+        following=parts[1] if len(parts) > 1 else None,
     )
-    return Ready(claim, plan, channel, message)
+
+
+def _message(claim: Claim, text: str) -> Message:
+    return Message(to=claim.phone.lstrip("+"), reference=str(claim.reference), content=Text(text))
 
 
 def _unsendable(claim: Claim, code: str, detail: str) -> Result:

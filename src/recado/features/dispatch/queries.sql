@@ -157,11 +157,12 @@ WITH open AS (
     FROM candidate
     WHERE d.workspace_id = %(workspace_id)s AND d.id = candidate.id
     RETURNING d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part, d.claims, d.attempts,
-              d.text, candidate.turn, candidate.place
+              d.text, d.parts, candidate.turn, candidate.place
 ), parts AS (
     INSERT INTO part (workspace_id, delivery_id, position, status)
     SELECT %(workspace_id)s, id, next_part, 'sending' FROM claimed
     ON CONFLICT (workspace_id, delivery_id, position) DO UPDATE SET status = 'sending'
+    RETURNING part.delivery_id, part.text
 ), tries AS (
     INSERT INTO attempt (workspace_id, delivery_id, part, number, channel_id, status, lease)
     SELECT %(workspace_id)s, id, next_part, claims, %(channel_id)s, 'claimed', %(lease)s
@@ -169,10 +170,45 @@ WITH open AS (
 )
 SELECT d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part AS part, d.claims AS attempt,
        d.attempts, d.text, c.name, c.email, c.condominio, c.endereco, c.cargo, c.custom, c.timezone,
-       (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed
+       (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed,
+       d.parts, parts.text AS part_text, following.text AS following
 FROM claimed d
+JOIN parts ON parts.delivery_id = d.id
+LEFT JOIN LATERAL (
+    SELECT p.text FROM part p
+    WHERE d.parts > 1 AND p.workspace_id = %(workspace_id)s AND p.delivery_id = d.id
+      AND p.position > d.next_part AND p.status = 'pending'
+    ORDER BY p.workspace_id, p.delivery_id, p.position LIMIT 1
+) following ON true
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = d.contact_id
 ORDER BY d.turn, d.place;
+
+-- name: keep_parts
+-- What each part of these messages says, before the first one leaves: the others must go with it,
+-- whoever changes the contact meanwhile. Parts of an earlier try that there are no more, go.
+WITH given AS (
+    SELECT g.*, count(*) OVER (PARTITION BY g.delivery_id) AS parts
+    FROM unnest(%(deliveries)s::bigint[], %(numbers)s::smallint[], %(positions)s::smallint[],
+        %(texts)s::text[]) AS g (delivery_id, number, position, text)
+), mine AS (
+    SELECT d.id FROM (SELECT DISTINCT delivery_id, number FROM given) g
+    JOIN delivery d ON d.workspace_id = %(workspace_id)s AND d.id = g.delivery_id
+        AND d.claims = g.number
+    WHERE d.status = 'sending'
+    ORDER BY d.id FOR UPDATE OF d
+), written AS (
+    INSERT INTO part (workspace_id, delivery_id, position, status, text)
+    SELECT %(workspace_id)s, g.delivery_id, g.position, 'pending', g.text
+    FROM given g JOIN mine ON mine.id = g.delivery_id
+    ON CONFLICT (workspace_id, delivery_id, position) DO UPDATE SET text = excluded.text
+), gone AS (
+    DELETE FROM part p USING mine
+    WHERE p.workspace_id = %(workspace_id)s AND p.delivery_id = mine.id
+      AND p.position > (SELECT max(g.position) FROM given g WHERE g.delivery_id = mine.id)
+)
+UPDATE delivery d SET parts = g.parts
+FROM (SELECT DISTINCT delivery_id, parts FROM given) g JOIN mine ON mine.id = g.delivery_id
+WHERE d.workspace_id = %(workspace_id)s AND d.id = g.delivery_id AND d.parts <> g.parts;
 
 -- name: outlook
 -- In how many seconds the next delivery of these runs that this channel may send is due (NULL: none
@@ -246,11 +282,11 @@ WITH outcome AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(parts)s::smallint[], %(numbers)s::smallint[],
         %(results)s::text[], %(statuses)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
         %(classes)s::text[], %(details)s::text[], %(due)s::timestamptz[], %(counted)s::boolean[],
-        %(last_part)s::boolean[], %(left)s::boolean[], %(left_at)s::timestamptz[])
+        %(left)s::boolean[], %(left_at)s::timestamptz[])
         AS o (delivery_id, part, number, result, status, provider_id, code, class, detail, due_at,
-              counted, last_part, has_left, left_at)
+              counted, has_left, left_at)
 ), locked AS (
-    SELECT d.id, d.run_id, d.status, d.claims, a.part, a.number, a.status AS attempt_status
+    SELECT d.id, d.run_id, d.status, d.claims, d.parts, a.part, a.number, a.status AS attempt_status
     FROM outcome o
     JOIN delivery d ON d.workspace_id = %(workspace_id)s AND d.id = o.delivery_id
     JOIN attempt a ON a.workspace_id = %(workspace_id)s AND a.delivery_id = o.delivery_id
@@ -259,7 +295,7 @@ WITH outcome AS (
 ), news AS (
     -- An attempt ends once; "unknown" is no end for one that learns better.
     SELECT o.*, l.run_id, l.status AS was, l.claims = o.number AS is_latest,
-           l.attempt_status = 'claimed' AS is_first
+           l.attempt_status = 'claimed' AS is_first, l.parts
     FROM outcome o
     JOIN locked l ON l.id = o.delivery_id AND l.part = o.part AND l.number = o.number
     WHERE l.attempt_status = 'claimed' OR (l.attempt_status = 'unknown' AND o.result <> 'unknown')
@@ -285,6 +321,19 @@ WITH outcome AS (
     FROM news n
     WHERE n.is_latest AND p.workspace_id = %(workspace_id)s AND p.delivery_id = n.delivery_id
       AND p.position = n.part
+    RETURNING p.delivery_id, p.position, p.status
+), others AS (
+    -- Of messages in several parts: as they are now, a callback that came meanwhile included.
+    SELECT p.delivery_id, p.position, p.status FROM news n
+    JOIN part p ON p.workspace_id = %(workspace_id)s AND p.delivery_id = n.delivery_id
+        AND p.position <> n.part
+    WHERE n.is_latest AND n.parts > 1
+    FOR UPDATE OF p
+), whole AS (
+    SELECT delivery_id, delivery_whole('unknown', array_agg(status ORDER BY position), 0) AS status,
+        min(position) FILTER (WHERE status NOT IN ('sent', 'delivered', 'read')) AS next_part
+    FROM (SELECT * FROM parts UNION ALL SELECT * FROM others) p
+    GROUP BY delivery_id
 ), used AS (
     -- By the minute of Redis' clock in which each left.
     INSERT INTO usage (workspace_id, channel_id, campaign_id, minute, requests)
@@ -310,31 +359,37 @@ WITH outcome AS (
 UPDATE delivery d
 SET status = change.status,
     reason = CASE WHEN change.status = 'cancelled' THEN 'campaign_cancelled' ELSE d.reason END,
-    attempts = d.attempts + (n.is_first AND n.counted)::integer,
-    lane = CASE WHEN change.decided AND change.status = 'pending' AND n.result <> 'accepted' THEN 1
-        ELSE d.lane END,
+    attempts = CASE WHEN change.goes_on THEN 0
+        ELSE d.attempts + (n.is_first AND n.counted)::integer END,
+    lane = CASE WHEN change.goes_on THEN 2
+        WHEN change.decided AND change.status = 'pending' THEN 1 ELSE d.lane END,
+    sender_id = CASE WHEN change.goes_on THEN %(channel_id)s ELSE d.sender_id END,
     due_at = CASE WHEN change.decided AND change.status = 'pending' THEN coalesce(n.due_at, now())
         ELSE d.due_at END,
-    next_part = CASE WHEN n.result = 'accepted' AND NOT n.last_part THEN n.part + 1
-        ELSE d.next_part END,
-    error_code = CASE WHEN change.decided THEN n.code ELSE d.error_code END,
-    error_class = CASE WHEN change.decided THEN n.class ELSE d.error_class END,
-    error_detail = CASE WHEN change.decided THEN n.detail ELSE d.error_detail END,
-    sent_at = CASE WHEN n.result = 'accepted' AND n.last_part THEN coalesce(d.sent_at, now())
-        ELSE d.sent_at END,
+    next_part = coalesce(w.next_part, d.next_part),
+    error_code = CASE WHEN change.tells THEN n.code ELSE d.error_code END,
+    error_class = CASE WHEN change.tells THEN n.class ELSE d.error_class END,
+    error_detail = CASE WHEN change.tells THEN n.detail ELSE d.error_detail END,
+    sent_at = CASE WHEN n.result = 'accepted' AND w.next_part IS NULL
+        THEN coalesce(d.sent_at, now()) ELSE d.sent_at END,
     failed_at = CASE WHEN change.decided AND change.status = 'failed' THEN now()
         ELSE d.failed_at END
 FROM news n
 JOIN runs r ON r.id = n.run_id
+LEFT JOIN whole w ON w.delivery_id = n.delivery_id AND n.parts > 1
 CROSS JOIN LATERAL (
     SELECT n.was = 'sending'
-        OR (n.was = 'unknown' AND n.result <> 'unknown' AND n.status <> 'pending') AS decided
+        OR (n.was = 'unknown' AND n.result <> 'unknown' AND n.status <> 'pending') AS decided,
+        coalesce(w.status, n.status) AS status
 ) mine
 CROSS JOIN LATERAL (
-    SELECT mine.decided, CASE
-        WHEN NOT mine.decided THEN n.was
-        WHEN n.status = 'pending' AND r.status = 'cancelled' THEN 'cancelled'
-        ELSE n.status END AS status
+    -- What was accepted says nothing of a part before it that has failed since.
+    SELECT mine.decided, mine.decided AND (n.result <> 'accepted' OR mine.status <> 'failed')
+            AS tells,
+        mine.decided AND mine.status = 'pending' AND n.result = 'accepted' AS goes_on,
+        CASE WHEN NOT mine.decided THEN n.was
+        WHEN mine.status = 'pending' AND r.status = 'cancelled' THEN 'cancelled'
+        ELSE mine.status END AS status
 ) change
 WHERE n.is_latest AND d.workspace_id = %(workspace_id)s AND d.id = n.delivery_id;
 

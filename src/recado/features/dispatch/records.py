@@ -20,6 +20,7 @@ class Result:
 
     ``left``: a request may have reached the provider, and so counts against the channel's caps;
     ``left_at`` is when it was let pass, by Redis' clock, where that is known.
+    ``due_at``: when the part after an accepted one may leave; ``last_part``: there is none.
     """
 
     reference: Reference
@@ -32,6 +33,7 @@ class Result:
     fault: ProviderFault | None = None
     decision: Decision | None = None
     last_part: bool = True
+    due_at: datetime | None = None
     left: bool = True
     left_at: datetime | None = None
 
@@ -58,9 +60,8 @@ async def record(
             codes=[r.fault.code if r.fault else None for r in results],
             classes=[r.fault.error_class.value if r.fault else None for r in results],
             details=[r.fault.detail if r.fault else None for r in results],
-            due=[r.decision.due_at if r.decision else None for r in results],
+            due=[r.decision.due_at if r.decision else r.due_at for r in results],
             counted=[r.decision.counts if r.decision else True for r in results],
-            last_part=[r.last_part for r in results],
             left=[r.left for r in results],
             left_at=[r.left_at for r in results],
             contacts=[r.contact_id for r in results],

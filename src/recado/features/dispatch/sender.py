@@ -1,8 +1,9 @@
 """Sending one message, and deciding what its outcome makes of the delivery."""
 
 import random
+from datetime import datetime, timedelta
 
-from recado.domain import retry
+from recado.domain import retry, splitting
 from recado.domain.deliveries import DeliveryState
 from recado.domain.retry import ErrorClass
 from recado.features.dispatch.plans import Ready
@@ -54,6 +55,14 @@ def unsure(ready: Ready, code: str, detail: str) -> Result:
     )
 
 
+def _follows_at(text: str | None) -> datetime | None:
+    """When the next part may leave: after as long as a person would need to type it."""
+    if text is None:
+        return None
+    pause = splitting.pause_between(text, random.random())  # noqa: S311 - no secret
+    return clock.now() + timedelta(seconds=pause)
+
+
 def _result(ready: Ready, outcome: Outcome) -> Result:
     if isinstance(outcome, Accepted):
         return Result(
@@ -64,6 +73,8 @@ def _result(ready: Ready, outcome: Outcome) -> Result:
             status=DeliveryState.SENT,
             provider_id=outcome.provider_id,
             wa_id=outcome.wa_id,
+            last_part=ready.following is None,
+            due_at=_follows_at(ready.following),
         )
     fault = outcome.fault
     decision = retry.decide(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from recado.domain.ids import RunId
-from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
+from recado.features.dispatch.plans import ChannelPlan, Ready
 from recado.features.dispatch.records import Result
 
 
@@ -84,7 +84,7 @@ class Turns:
             if run is None or not run.sending:
                 shut.append(ready)
                 continue
-            again = prepare(ready.claim, run, plan.channel)
+            again = ready.again(run, plan.channel)
             if isinstance(again, Result):
                 failed.append(again)
             else:

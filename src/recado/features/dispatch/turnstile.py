@@ -83,8 +83,9 @@ class Turnstile:
         if len(self._turns) * 2 > most:
             return None
         claimed = await self._ledger.claim(plan, most, near)
-        for one in claimed:
-            ready = prepare(one, plan.runs[one.run_id], plan.channel)
+        prepared = [prepare(one, plan.runs[one.run_id], plan.channel) for one in claimed]
+        await self._ledger.keep_parts([one for one in prepared if isinstance(one, Ready)])
+        for ready in prepared:
             if isinstance(ready, Result):
                 self._unsendable(ready)
             else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from recado.domain.deliveries import DeliveryState
 from recado.domain.errors import InvalidInput
@@ -53,6 +53,8 @@ class DeliveryShown(BaseModel):
     read_at: datetime | None
     failed_at: datetime | None
     provider_id: str | None
+    parts: int = Field(description="messages that the text came out as")
+    parts_sent: int = Field(description="how many of them the provider accepted and has not failed")
 
 
 async def deliveries(

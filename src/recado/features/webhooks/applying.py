@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, WorkspaceId
+from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
 from recado.domain.phones import phone_key
 from recado.features.contacts import consent, reach
-from recado.features.dispatch import progress_feed
+from recado.features.dispatch import leases, progress_feed
+from recado.features.dispatch.finishing import reopen_runs
+from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.webhooks.routes import SQL
 from recado.platform import clock, logging, metrics
@@ -53,6 +55,7 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
             )
         await _note_reach(runtime, workspace_id, moved)
         applied += len(rows)
+        await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
         campaigns = [CampaignId(row["campaign_id"]) for row in moved]
         if campaigns:
             await progress_feed.publish(runtime.redis, workspace_id, campaigns)
@@ -119,6 +122,20 @@ async def _apply(
         classes=[fault.error_class.value if fault else None for fault in faults],
         details=[fault.detail if fault else None for fault in faults],
     )
+
+
+async def _go_on(runtime: Runtime, workspace_id: WorkspaceId, runs: Sequence[int]) -> None:
+    """Messages wait again whose parts in doubt have arrived: their runs may have ended.
+
+    In a transaction of its own, as runs are locked after campaigns here; what a crash leaves undone
+    is found by the sweeper.
+    """
+    if not runs:
+        return
+    async with short(runtime.db, workspace_id) as tx:
+        await reopen_runs(tx, [RunId(run) for run in runs])
+        for run in runs:
+            await leases.wake_run(tx, RunId(run), clock.now())
 
 
 def _ours(text: str | None) -> Reference | None:

@@ -70,7 +70,7 @@ WITH report AS (
         max(code) AS code, max(class) AS class, max(detail) AS detail
     FROM matched GROUP BY delivery_id, part
 ), locked AS (
-    SELECT d.id FROM delivery d
+    SELECT d.id, d.run_id, d.status, d.parts, d.next_part, d.discarded_at FROM delivery d
     WHERE d.workspace_id = %(workspace_id)s AND d.id IN (SELECT delivery_id FROM best)
     ORDER BY d.id FOR UPDATE
 ), parts AS (
@@ -81,16 +81,18 @@ WITH report AS (
     WHERE l.id = b.delivery_id AND p.workspace_id = %(workspace_id)s
       AND p.delivery_id = b.delivery_id AND p.position = b.part
     RETURNING p.delivery_id, p.position, p.status
-), whole AS (
-    -- The lowest of a delivery's parts, as they are after this statement: a part that did not
-    -- arrive stands below one that did, wherever it is on the ladder.
-    SELECT l.id, (array_agg(coalesce(u.status, p.status) ORDER BY array_position(
-        ARRAY['sending', 'failed', 'unknown', 'pending', 'sent', 'delivered', 'read'],
-        coalesce(u.status, p.status))))[1] AS status
-    FROM locked l
+), others AS (
+    -- Of messages in several parts: as they are now, an outcome recorded meanwhile included.
+    SELECT p.delivery_id, p.position, p.status FROM locked l
     JOIN part p ON p.workspace_id = %(workspace_id)s AND p.delivery_id = l.id
-    LEFT JOIN parts u ON u.delivery_id = p.delivery_id AND u.position = p.position
-    GROUP BY l.id
+    WHERE l.parts > 1
+      AND (p.delivery_id, p.position) NOT IN (SELECT delivery_id, part FROM best)
+    FOR UPDATE OF p
+), whole AS (
+    SELECT delivery_id AS id, array_agg(status ORDER BY position) AS states,
+        min(position) FILTER (WHERE status NOT IN ('sent', 'delivered', 'read')) AS next_part
+    FROM (SELECT * FROM parts UNION ALL SELECT * FROM others) p
+    GROUP BY delivery_id
 ), news AS (
     SELECT b.delivery_id, max(b.part) AS part, min(first_at) AS first_at,
         max(delivered_at) AS delivered_at, max(read_at) AS read_at, max(failed_at) AS failed_at,
@@ -99,31 +101,57 @@ WITH report AS (
 ), changed AS (
     UPDATE delivery d
     SET status = change.status,
+        reason = CASE WHEN change.status = 'cancelled' AND l.status <> 'cancelled'
+            THEN 'campaign_cancelled' ELSE d.reason END,
+        lane = CASE WHEN change.goes_on THEN 2 ELSE d.lane END,
+        due_at = CASE WHEN change.goes_on THEN now() ELSE d.due_at END,
+        sender_id = CASE WHEN change.goes_on THEN d.channel_id ELSE d.sender_id END,
+        attempts = CASE WHEN change.goes_on THEN 0 ELSE d.attempts END,
+        next_part = CASE WHEN l.parts > 1 AND l.status <> 'sending'
+            THEN coalesce(w.next_part, d.next_part) ELSE d.next_part END,
         sent_at = CASE WHEN change.status IN ('sent', 'delivered', 'read')
             THEN coalesce(d.sent_at, n.first_at) ELSE d.sent_at END,
-        delivered_at = coalesce(d.delivered_at, n.delivered_at,
-            CASE WHEN change.status = 'read' THEN n.read_at END),
-        read_at = coalesce(d.read_at, n.read_at),
+        delivered_at = CASE WHEN l.parts = 1 OR change.status IN ('delivered', 'read')
+            THEN coalesce(d.delivered_at, n.delivered_at,
+                CASE WHEN change.status IN ('delivered', 'read') THEN n.read_at END)
+            ELSE d.delivered_at END,
+        read_at = CASE WHEN l.parts = 1 OR change.status = 'read'
+            THEN coalesce(d.read_at, n.read_at) ELSE d.read_at END,
         failed_at = CASE WHEN change.status = 'failed' THEN coalesce(d.failed_at, n.failed_at)
             ELSE d.failed_at END,
-        error_code = CASE WHEN change.status = 'failed' THEN coalesce(n.code, d.error_code)
-            WHEN change.status IN ('sent', 'delivered', 'read') THEN NULL ELSE d.error_code END,
-        error_class = CASE WHEN change.status = 'failed' THEN coalesce(n.class, d.error_class)
-            WHEN change.status IN ('sent', 'delivered', 'read') THEN NULL ELSE d.error_class END,
-        error_detail = CASE WHEN change.status = 'failed' THEN coalesce(n.detail, d.error_detail)
-            WHEN change.status IN ('sent', 'delivered', 'read') THEN NULL ELSE d.error_detail END
+        error_code = CASE WHEN change.tells THEN coalesce(n.code, d.error_code)
+            WHEN change.clears THEN NULL ELSE d.error_code END,
+        error_class = CASE WHEN change.tells THEN coalesce(n.class, d.error_class)
+            WHEN change.clears THEN NULL ELSE d.error_class END,
+        error_detail = CASE WHEN change.tells THEN coalesce(n.detail, d.error_detail)
+            WHEN change.clears THEN NULL ELSE d.error_detail END
     FROM news n
-    JOIN whole w ON w.id = n.delivery_id
-    JOIN delivery o ON o.workspace_id = %(workspace_id)s AND o.id = n.delivery_id
+    JOIN locked l ON l.id = n.delivery_id
+    JOIN whole w ON w.id = l.id
+    JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = l.run_id
     CROSS JOIN LATERAL (
-        -- While later parts wait or travel, the delivery keeps saying so.
-        SELECT CASE WHEN o.status IN ('pending', 'sending') AND n.part < o.next_part THEN o.status
-            ELSE delivery_raised(o.status, w.status) END AS status
+        SELECT CASE WHEN l.parts = 1 THEN delivery_raised(l.status, w.states[1])
+            ELSE delivery_whole(l.status, w.states, l.next_part) END AS status
+    ) shown
+    CROSS JOIN LATERAL (
+        SELECT shown.status = 'pending' AND l.status IN ('unknown', 'failed') AS after_all
+    ) doubt
+    CROSS JOIN LATERAL (
+        -- A part in doubt has arrived, so the next may follow: not where nothing may any more.
+        SELECT CASE WHEN NOT doubt.after_all THEN shown.status
+            WHEN l.discarded_at IS NOT NULL THEN l.status
+            WHEN r.status = 'cancelled' THEN 'cancelled'
+            ELSE 'pending' END AS status,
+            doubt.after_all AND l.discarded_at IS NULL AND r.status <> 'cancelled' AS goes_on,
+            -- While a later part is on the wire, what has failed is kept for its outcome.
+            shown.status = 'failed' OR (l.parts > 1 AND shown.status = 'sending'
+                AND n.failed_at IS NOT NULL) AS tells,
+            doubt.after_all OR shown.status IN ('sent', 'delivered', 'read') AS clears
     ) change
     WHERE d.workspace_id = %(workspace_id)s AND d.id = n.delivery_id
-    RETURNING d.id, d.run_id, d.contact_id, change.status, n.class
+    RETURNING d.id, d.run_id, d.contact_id, change.status, change.goes_on, n.class
 )
-SELECT c.run_id, r.campaign_id, count(*) AS deliveries,
+SELECT c.run_id, r.campaign_id, count(*) AS deliveries, bool_or(c.goes_on) AS goes_on,
     array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'opt_out') AS opted_out,
     array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'contact_dead') AS dead,
     array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached

@@ -95,3 +95,22 @@ RETURN CASE
     WHEN reported = 'failed' AND delivery_rank(status) = 0 THEN status
     WHEN delivery_rank(reported) > delivery_rank(status) THEN reported
     ELSE status END;
+
+-- What a delivery of several parts shows, by the states of all of them in their order, as whole() in
+-- domain/deliveries.py has it (a test compares them).
+CREATE FUNCTION delivery_whole(own text, parts text[], next_part integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN own = 'sending' THEN own
+    WHEN own IN ('suppressed', 'cancelled', 'expired')
+        AND NOT parts <@ ARRAY['sent', 'delivered', 'read'] THEN own
+    ELSE (
+        SELECT state FROM (
+            SELECT CASE WHEN own = 'pending' AND place = next_part
+                AND given IN ('failed', 'unknown') THEN 'pending' ELSE given END AS state
+            FROM unnest(parts) WITH ORDINALITY AS p (given, place)
+        ) each
+        ORDER BY array_position(
+            ARRAY['sending', 'failed', 'unknown', 'pending', 'sent', 'delivered', 'read'], state)
+        LIMIT 1
+    ) END;
