@@ -33,13 +33,32 @@ async def test_a_new_campaign_is_a_draft_as_it_was_asked_for(
     made = await api("POST", "campaigns", given, status=201)
     assert made == await api("GET", f"campaigns/{made['id']}")
     assert made["status"] == "draft"
-    assert {key: made[key] for key in ("name", "channel_ids", "content")} == {
-        key: given[key] for key in ("name", "channel_ids", "content")
-    }
+    assert (made["name"], made["channel_ids"]) == (given["name"], given["channel_ids"])
+    assert made["content"] == {**given["content"], "max_split_parts": 1}
+    assert made["fail_over"] is True
     assert made["audience"]["contact_ids"] == given["audience"]["contact_ids"]
     progress = await api("GET", f"campaigns/{made['id']}/progress")
     assert (progress["status"], progress["total"], progress["eta"]) == ("draft", 0, None)
     assert (await api("GET", f"campaigns/{made['id']}/deliveries"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"text": "a", "max_split_parts": 0}, "content.max_split_parts"),
+        ({"text": "a", "max_split_parts": 11}, "content.max_split_parts"),
+        ({"text": "a" * 4097}, "content.text"),
+        ({"text": "a" * 8193, "max_split_parts": 2}, "content.text"),
+    ],
+)
+async def test_a_text_has_as_much_room_as_its_parts_have(
+    api: Api, given: dict[str, Any], content: dict[str, Any], field: str
+) -> None:
+    error = (await api("POST", "campaigns", {**given, "content": content}, status=422))["error"]
+    assert list(error["fields"]) == [field]
+    fits = {"text": "a" * 8192, "max_split_parts": 2}
+    made = await api("POST", "campaigns", {**given, "content": fits}, status=201)
+    assert made["content"] == {"type": "text", **fits}
 
 
 async def test_an_unknown_variable_is_refused_with_the_list_of_known_ones(
