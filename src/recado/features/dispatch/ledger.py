@@ -176,7 +176,7 @@ class Ledger:
         await self.release([asking.reference for asking, _ in attempts])
         async with self._db.workspace(self._workspace_id) as tx:
             runs = await self._open_runs(tx, {asking.run_id for asking, _ in attempts})
-            contacts = await self._open_contacts(
+            contacts = await _open_contacts(
                 tx, {asking.contact_id for asking, _ in attempts if asking.contact_id}
             )
         may_open = {gates.run_gate(self._workspace_id, run) for run in runs} | {
@@ -188,14 +188,6 @@ class Ledger:
     async def _open_runs(self, tx: Transaction, runs: Collection[RunId]) -> list[RunId]:
         rows = await tx.all(SQL["run_statuses"], workspace_id=self._workspace_id, runs=sorted(runs))
         return [RunId(row["id"]) for row in rows if row["status"] in OPEN]
-
-    async def _open_contacts(
-        self, tx: Transaction, contacts: Collection[ContactId]
-    ) -> list[ContactId]:
-        rows = await tx.all(
-            SQL["contacts_closed"], workspace_id=self._workspace_id, contacts=sorted(contacts)
-        )
-        return [ContactId(row["id"]) for row in rows if not row["closed"]]
 
     async def complete(self, runs: Sequence[RunId]) -> None:
         """Complete those of these runs that are done."""
@@ -240,3 +232,10 @@ class Ledger:
         return await consequences.follow(
             self._runtime, self._workspace_id, self._channel_id, results, plan
         )
+
+
+async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> list[ContactId]:
+    rows = await tx.all(
+        SQL["contacts_closed"], workspace_id=tx.workspace_id, contacts=sorted(contacts)
+    )
+    return [ContactId(row["id"]) for row in rows if not row["closed"]]
