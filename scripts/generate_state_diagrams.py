@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from recado.domain import deliveries, runs
+from recado.domain import adaptive, deliveries, runs
 from recado.domain.transitions import Actor
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "states.md"
@@ -21,7 +21,8 @@ HEAD = """\
 # States
 
 This page is written by `scripts/generate_state_diagrams.py` from the tables in
-`recado.domain.deliveries` and `recado.domain.runs`. Change those, not this.
+`recado.domain.deliveries`, `recado.domain.runs` and `recado.domain.adaptive`. Change those, not
+this.
 """
 
 DELIVERIES = """\
@@ -41,6 +42,12 @@ RUNS = """\
 ## Campaigns and runs
 
 A run is complete when its audience is written down and no delivery of it is unsettled.
+"""
+
+BREAKERS = """\
+## Breakers
+
+Each channel has one and each provider's host: [Backing off](backing-off.md) says what trips them.
 """
 
 
@@ -69,6 +76,9 @@ def page() -> str:
             RUNS,
             diagram(runs.TRANSITIONS, runs.RunState.DRAFT),
             events(runs.TRANSITIONS, runs.ACTORS),
+            BREAKERS,
+            diagram(adaptive.TRANSITIONS, adaptive.BreakerState.CLOSED),
+            events(adaptive.TRANSITIONS, adaptive.ACTORS),
         ]
     )
 

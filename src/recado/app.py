@@ -19,6 +19,7 @@ from recado.api import (
     imports,
     lists,
     live,
+    notifications,
     preflight,
     presets,
     workspaces,
@@ -46,7 +47,7 @@ RESOURCES = (
         imports,
         lists,
     ),
-    *(live, workspaces, health),
+    *(live, notifications, workspaces, health),
 )
 
 

@@ -1,6 +1,7 @@
 """Channels: the numbers that messages leave from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from recado.domain.ids import ChannelId
 from recado.features.channels import service
 from recado.features.channels.models import Channel
 from recado.features.contacts.schemas import Label
-from recado.features.dispatch import leases
+from recado.features.dispatch import leases, mood
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.providers.base import Transport
@@ -47,6 +48,24 @@ class ChannelChanges(BaseModel):
     pacing: dict[str, Any] | None = None
 
 
+class ChannelHealth(BaseModel):
+    """How a channel has answered lately, and what holds it back.
+
+    The breakers are those of the channel and of the host that it shares with others: ``closed``
+    lets everything pass, ``open`` nothing until its time, ``half_open`` one to try.
+    """
+
+    breaker: str
+    breaker_until: datetime | None
+    host: str
+    host_breaker: str
+    host_breaker_until: datetime | None
+    sends_at_once: int
+    errors_in_a_row: int
+    paused_until: datetime | None
+    paused_reason: str | None
+
+
 class ChannelShown(BaseModel):
     """A number as everyone may see it."""
 
@@ -60,6 +79,7 @@ class ChannelShown(BaseModel):
     webhook_url: str
     config: dict[str, Any]
     pacing: dict[str, Any]
+    health: ChannelHealth | None = Field(description="null while Redis is away")
     created_at: datetime
 
 
@@ -83,7 +103,8 @@ async def create_channel(request: Request, access: Admin, new: NewChannel) -> Ch
             config=new.config,
             pacing_given=new.pacing,
         )
-        return _shown(access, channel, await settings.saved(tx))
+        saved = await settings.saved(tx)
+    return (await _shown(access, [channel], saved))[0]
 
 
 @router.get("")
@@ -94,7 +115,7 @@ async def list_channels(
     async with access.transaction() as tx:
         found = await service.everyone(tx, limit=limit + 1, after=paging.decode(cursor))
         saved = await settings.saved(tx)
-    shown = [_shown(access, channel, saved) for channel in found]
+    shown = await _shown(access, found, saved)
     return paging.cut(shown, limit, lambda channel: channel.id)
 
 
@@ -103,7 +124,8 @@ async def get_channel(access: Viewer, channel_id: Id) -> ChannelShown:
     """One channel."""
     async with access.transaction() as tx:
         channel = await service.get(tx, ChannelId(channel_id))
-        return _shown(access, channel, await settings.saved(tx))
+        saved = await settings.saved(tx)
+    return (await _shown(access, [channel], saved))[0]
 
 
 @router.patch("/{channel_id}")
@@ -119,7 +141,8 @@ async def change_channel(access: Admin, channel_id: Id, changes: ChannelChanges)
             now=now,
         )
         await leases.wake(tx, [ChannelId(channel_id)], now)
-        return _shown(access, channel, await settings.saved(tx))
+        saved = await settings.saved(tx)
+    return (await _shown(access, [channel], saved))[0]
 
 
 @router.delete("/{channel_id}", status_code=HTTP_204_NO_CONTENT)
@@ -135,6 +158,8 @@ async def check_channel(request: Request, access: Admin, channel_id: Id) -> Chec
     async with access.transaction() as tx:
         answer = await service.check(tx, access.runtime, _transport(request), ChannelId(channel_id))
         await leases.wake(tx, [ChannelId(channel_id)], clock.now())
+        if answer.status == "connected":
+            await mood.forget(access.runtime.redis, access.workspace_id, ChannelId(channel_id))
     return CheckShown(status=answer.status, detail=answer.detail)
 
 
@@ -143,18 +168,35 @@ def _transport(request: Request) -> Transport:
     return transport
 
 
-def _shown(access: Access, channel: Channel, saved: Mapping[str, Any]) -> ChannelShown:
-    opened = service.opened_channel(channel, access.runtime, saved)
-    return ChannelShown(
-        id=channel.id,
-        name=channel.name,
-        provider=channel.provider,
-        status=channel.status,
-        detail=channel.status_detail,
+async def _shown(
+    access: Access, channels: Sequence[Channel], saved: Mapping[str, Any]
+) -> list[ChannelShown]:
+    opened = [service.opened_channel(channel, access.runtime, saved) for channel in channels]
+    health = await mood.health_of(access.runtime.redis, access.workspace_id, opened)
+    return [
+        ChannelShown(
+            id=channel.id,
+            name=channel.name,
+            provider=channel.provider,
+            status=channel.status,
+            detail=channel.status_detail,
+            paused_until=channel.paused_until,
+            paused_reason=channel.paused_reason,
+            webhook_url=service.webhook_url(access.runtime, channel),
+            config=channel.config,
+            pacing={"preset": channel.pacing.get("preset"), **pacing.shown(one.pacing)},
+            health=_health(channel, health.get(one.id)),
+            created_at=channel.created_at,
+        )
+        for channel, one in zip(channels, opened, strict=True)
+    ]
+
+
+def _health(channel: Channel, health: mood.Health | None) -> ChannelHealth | None:
+    if health is None:
+        return None
+    return ChannelHealth(
+        **asdict(health),
         paused_until=channel.paused_until,
         paused_reason=channel.paused_reason,
-        webhook_url=service.webhook_url(access.runtime, channel),
-        config=channel.config,
-        pacing={"preset": channel.pacing.get("preset"), **pacing.shown(opened.pacing)},
-        created_at=channel.created_at,
     )

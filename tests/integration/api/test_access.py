@@ -9,6 +9,8 @@ from tests import factories
 from tests.integration.api.product import Api
 
 from recado.domain.ids import WorkspaceId
+from recado.features.notifications.kinds import Kind
+from recado.features.notifications.service import notify
 from recado.features.users.roles import Role
 from recado.platform.runtime import Runtime
 
@@ -40,6 +42,8 @@ NEEDED = {
     ("POST", "/api/v1/dead-letters/{delivery_id}/discard"): OPERATOR,
     ("POST", "/api/v1/dead-letters/retry"): OPERATOR,
     ("POST", "/api/v1/dead-letters/discard"): OPERATOR,
+    ("POST", "/api/v1/notifications/{notification_id}/read"): OPERATOR,
+    ("POST", "/api/v1/notifications/read"): OPERATOR,
     ("PUT", "/api/v1/settings/campaigns"): ADMIN,
     ("PUT", "/api/v1/settings/presets/{name}"): ADMIN,
     ("DELETE", "/api/v1/settings/presets/{name}"): ADMIN,
@@ -93,6 +97,8 @@ async def ids(
             " VALUES (current_workspace_id(), 'x.csv') RETURNING id"
         )
         delivery = await factories.failed_delivery(tx, channel, contact)
+        await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel, reason="190")
+        notification = await tx.value("SELECT max(id) FROM notification")
     await other_api("PUT", "settings/presets/deles", {"perMinute": 5})
     return {
         "name": "deles",
@@ -101,6 +107,7 @@ async def ids(
         "channel_id": channel,
         "contact_id": contact,
         "import_id": imported,
+        "notification_id": notification,
         "list_id": (await other_api("POST", "lists", {"name": "Deles"}, status=201))["id"],
         "key_id": (await other_api("POST", "api-keys", {"name": "deles"}, status=201))["id"],
     }

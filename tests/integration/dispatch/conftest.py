@@ -14,6 +14,7 @@ from tests.integration.dispatch.stack import Product, Stack, running
 from tests.support.processes import Installation
 
 from recado.domain.ids import ChannelId, WorkspaceId
+from recado.features.dispatch.mood import host_key
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport
 
@@ -66,6 +67,8 @@ async def _number(
                 id=channel.id,
             )
     await known_to_redis(runtime, workspace, ChannelId(channel.id))
+    # What an earlier test did to the simulator must not hold this one back.
+    await runtime.redis.delete(host_key(channel.provider))
     return Number(
         runtime, transport, workspace, ChannelId(channel.id), str(channel.config["phone_number_id"])
     )

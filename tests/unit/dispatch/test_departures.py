@@ -1,6 +1,7 @@
 """A slot in flight is held from the grant until the outcome is on record, and no longer."""
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -17,11 +18,12 @@ from recado.domain.rendering import parse
 from recado.features.channels.service import OpenChannel
 from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
-from recado.features.dispatch.departures import Departed, Departures
+from recado.features.dispatch.departures import Answer, Departed, Departures
 from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Plan, Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
+from recado.platform import pulse
 from recado.providers.base import Message, Text
 from recado.providers.registry import provider
 
@@ -67,7 +69,7 @@ class Scripted:
 
 def departures(*late: int) -> tuple[Departures, list[Result | None]]:
     ended: list[Result | None] = []
-    return Departures(cast("Sender", Scripted(*late)), ended.append), ended
+    return Departures(cast("Sender", Scripted(*late)), lambda _: None, ended.append), ended
 
 
 async def let_pass(limiter: ChannelLimiter, *numbers: int) -> tuple[Grant, list[Ready]]:
@@ -170,3 +172,31 @@ async def test_what_could_not_be_undone_can_still_be_given_back(limiter_of: Make
     await wire.wait()
     assert wire.never_left() == [message]
     assert len(wire) == 0
+
+
+async def test_what_this_process_slept_through_says_nothing_about_the_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[Answer] = []
+    on_the_wire = Departures(cast("Sender", Scripted()), answers.append, lambda _: None)
+    grant = Grant((0,), {}, {}, {}, "1", "1:x")
+    on_the_wire.start(Departed(ready(1), grant, 0.0))
+    await on_the_wire.wait()
+    assert len(answers) == 1
+    monkeypatch.setattr(pulse, "awake_since", lambda: time.monotonic() + 1)
+    on_the_wire.start(Departed(ready(2), grant, 0.0))
+    await on_the_wire.wait()
+    assert len(answers) == 1
+
+
+async def test_a_process_that_stood_still_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.005)
+    monkeypatch.setattr(pulse, "STILL_SECONDS", 0.05)
+    monkeypatch.setattr(pulse, "_pulses", {})
+    assert pulse.awake_since() == 0
+    await asyncio.sleep(0.03)
+    assert pulse.awake_since() == 0
+    before = time.monotonic()
+    time.sleep(0.1)  # noqa: ASYNC251 - this is what standing still is
+    await asyncio.sleep(0.02)
+    assert pulse.awake_since() > before

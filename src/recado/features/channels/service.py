@@ -247,17 +247,22 @@ def pacing_of(provider: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -
 
 async def pause(
     tx: Transaction, channel_id: ChannelId, *, until: datetime | None, reason: str
-) -> None:
-    """Let nothing leave through a channel; None until a person checks it."""
-    await tx.run(
+) -> bool:
+    """Let nothing leave through a channel; None until a person checks it.
+
+    Returns whether that is new: one that waits for a person goes on waiting for the same reason.
+    """
+    paused = await tx.run(
         "UPDATE channel SET paused_until = %(until)s,"
         " paused_reason = %(reason)s, updated_at = now()"
-        " WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s",
+        " WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s"
+        " AND (paused_reason IS NULL OR paused_until IS NOT NULL)",
         until=until,
         reason=reason,
         workspace_id=tx.workspace_id,
         channel_id=channel_id,
     )
+    return paused > 0
 
 
 def webhook_url(runtime: Runtime, channel: Channel) -> str:

@@ -12,18 +12,21 @@ from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, Workspace
 from recado.domain.retry import ContactEffect, Verdict
 from recado.features.channels import service as channels
 from recado.features.contacts import consent, reach
-from recado.features.dispatch import progress_feed
+from recado.features.dispatch import progress_feed, suspicion
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.plans import ChannelPlan
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.transactions import AWAY, short
 from recado.features.gates import service as gates
+from recado.features.notifications.kinds import Kind
+from recado.features.notifications.service import notify
 from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
 
 RETRY_SECONDS = 0.5
+ERRORS_IN_A_ROW = "errors_in_a_row"
 
 
 async def follow(
@@ -32,15 +35,31 @@ async def follow(
     channel_id: ChannelId,
     results: Sequence[Result],
     plan: ChannelPlan | None,
+    *,
+    back_off_until: datetime | None = None,
 ) -> bool:
     """Do what a recorded batch makes necessary; True if the channel's plan changed by it.
 
     However long PostgreSQL is away, and whatever goes wrong with one of them: none is left out.
+
+    Args:
+        runtime: Of this process.
+        workspace_id: Of the channel.
+        channel_id: What the outcomes left through.
+        results: Outcomes on record.
+        plan: The channel's, for the campaigns of its runs.
+        back_off_until: Errors in a row pause the channel until then.
     """
     todo = [*_about_channel(runtime, workspace_id, channel_id, results)]
+    if back_off_until is not None:
+        todo.append(
+            partial(_back_off, runtime, workspace_id, channel_id, back_off_until, _last(results))
+        )
+    wrong = await suspicion.suspects(runtime.redis, workspace_id, results)
+    wrong |= _of_runs(results, Verdict.PAUSE_CAMPAIGN)
     todo += [
-        partial(_pause_run, runtime, workspace_id, run_id, results)
-        for run_id in sorted(_runs(results, Verdict.PAUSE_CAMPAIGN))
+        partial(pause_run, runtime, workspace_id, run_id, reason(because))
+        for run_id, because in sorted(wrong.items())
     ]
     changed = bool(todo)
     todo += [
@@ -84,8 +103,15 @@ def _dead(results: Iterable[Result]) -> list[ContactId]:
     ]
 
 
-def _runs(results: Iterable[Result], verdict: Verdict) -> set[RunId]:
-    return {r.run_id for r in results if r.run_id and r.decision and r.decision.verdict is verdict}
+def _last(results: Sequence[Result]) -> str:
+    """Why the last of some outcomes failed."""
+    return next((reason(result) for result in reversed(results) if result.fault), "")
+
+
+def _of_runs(results: Iterable[Result], verdict: Verdict) -> dict[RunId, Result]:
+    return {
+        r.run_id: r for r in results if r.run_id and r.decision and r.decision.verdict is verdict
+    }
 
 
 def reason(result: Result) -> str:
@@ -99,7 +125,7 @@ def _about_channel(
     """Until a person has mended it, or for the moment that the provider asked for."""
     paused = _first(results, Verdict.PAUSE_CHANNEL)
     if paused is not None:
-        yield partial(_pause_channel, runtime, workspace_id, channel_id, reason(paused))
+        yield partial(pause_channel, runtime, workspace_id, channel_id, reason(paused))
     until = max(
         filter(None, (r.decision.hold_channel_until for r in results if r.decision)), default=None
     )
@@ -107,12 +133,41 @@ def _about_channel(
         yield partial(_hold_channel, runtime, workspace_id, channel_id, until)
 
 
-async def _pause_channel(
+async def pause_channel(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, because: str
 ) -> None:
-    log.error("channel paused", channel=channel_id, reason=because)
+    """Let nothing more leave through a channel until a person has checked it, and say so."""
     async with short(runtime.db, workspace_id) as tx:
-        await channels.pause(tx, channel_id, until=None, reason=because)
+        if not await channels.pause(tx, channel_id, until=None, reason=because):
+            return
+        await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel_id, reason=because)
+    log.error("channel paused", channel=channel_id, reason=because)
+
+
+async def _back_off(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    channel_id: ChannelId,
+    until: datetime,
+    because: str,
+) -> None:
+    log.warning("channel backs off", channel=channel_id, until=until.isoformat(), reason=because)
+    async with short(runtime.db, workspace_id) as tx:
+        held = await tx.run(
+            SQL["hold_channel"],
+            workspace_id=workspace_id,
+            channel_id=channel_id,
+            until=until,
+            reason=ERRORS_IN_A_ROW,
+        )
+        if held:
+            await notify(
+                tx,
+                Kind.CHANNEL_BACKING_OFF,
+                channel_id=channel_id,
+                reason=because,
+                until=until.isoformat(),
+            )
 
 
 async def _hold_channel(
@@ -129,21 +184,21 @@ async def _hold_channel(
         )
 
 
-async def _pause_run(
-    runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId, results: Sequence[Result]
+async def pause_run(
+    runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId, because: str
 ) -> None:
-    """Stop a campaign whose every message would fail alike."""
-    because = _first(results, Verdict.PAUSE_CAMPAIGN)
+    """Stop a campaign whose every message would fail alike, and say so."""
     async with short(runtime.db, workspace_id) as tx:
         rows = await tx.all(
-            SQL["pause_run"],
-            workspace_id=workspace_id,
-            run_id=run_id,
-            reason=reason(because) if because else "error",
+            SQL["pause_run"], workspace_id=workspace_id, run_id=run_id, reason=because
         )
+        for row in rows:
+            campaign_id = CampaignId(row["campaign_id"])
+            await notify(tx, Kind.CAMPAIGN_PAUSED, campaign_id=campaign_id, reason=because)
     if rows:
-        log.error("campaign paused", run=run_id, reason=reason(because) if because else "")
+        log.error("campaign paused", run=run_id, reason=because)
         await gates.sync_runs(runtime.redis, workspace_id, {run_id: "paused"})
+        await suspicion.begin_anew(runtime.redis, workspace_id, run_id)
 
 
 async def _opt_out(runtime: Runtime, workspace_id: WorkspaceId, contact_id: ContactId) -> None:

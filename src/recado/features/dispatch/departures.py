@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from recado.domain.ids import Reference
+from recado.domain.pacing import Pacing
 from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
-from recado.platform import logging
+from recado.platform import clock, logging, pulse
 
 log = logging.get(__name__)
 
@@ -26,13 +28,36 @@ class Departed:
     write_before: float  # on the monotonic clock
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one request went that was written."""
+
+    result: Result
+    pace: Pacing
+    seconds: float
+    in_flight: int  # with this one, when it was answered
+    at: datetime
+
+
 class Departures:
     """The attempts of one driver that hold a slot in flight."""
 
-    def __init__(self, sender: Sender, ended: Callable[[Result | None], None]) -> None:
-        """``ended`` hears of every request's end; None: its grant died and nothing was written."""
+    def __init__(
+        self,
+        sender: Sender,
+        heard: Callable[[Answer], None],
+        ended: Callable[[Result | None], None],
+    ) -> None:
+        """``heard`` is told how every request went that was written, and before ``ended``.
+
+        Not of those that this process slept through: how they went is not the provider's fault.
+
+        ``ended`` hears of every request's end; None: its grant died and nothing was written.
+        """
         self._sender = sender
         self._ended = ended
+        self._heard = heard
+        self.unanswered = 0
         self._on_the_wire: dict[Reference, asyncio.Task[None]] = {}
         self._expired: list[Departed] = []
         self._to_free: set[Reference] = set()
@@ -49,6 +74,7 @@ class Departures:
     def start(self, departed: Departed) -> None:
         """Send a message at once."""
         reference = departed.ready.claim.reference
+        self.unanswered += 1
         self._on_the_wire[reference] = asyncio.create_task(
             self._send(departed), name=f"send {reference}"
         )
@@ -98,11 +124,20 @@ class Departures:
         await asyncio.gather(*self._on_the_wire.values())
 
     async def _send(self, departed: Departed) -> None:
-        result = await self._sender.send(departed.ready, departed.write_before)
+        begun = time.monotonic()
+        pulse.awake_since()
+        try:
+            result = await self._sender.send(departed.ready, departed.write_before)
+        finally:
+            in_flight, self.unanswered = self.unanswered, self.unanswered - 1
         if result is None:
             self._expired.append(departed)
-        elif result.left:
-            result = replace(result, left_at=departed.grant.left_at)
+        else:
+            if result.left:
+                result = replace(result, left_at=departed.grant.left_at)
+            if pulse.awake_since() <= begun:
+                seconds, pace = time.monotonic() - begun, departed.ready.plan.pacing
+                self._heard(Answer(result, pace, seconds, in_flight, clock.now()))
         self._ended(result)
 
     def _warn(self, count: int) -> None:

@@ -21,12 +21,13 @@ from recado.features.dispatch.departures import Departures
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
 from recado.features.dispatch.limiter import LeaseLost
+from recado.features.dispatch.mood import Mood
 from recado.features.dispatch.plans import ChannelPlan, Rest
 from recado.features.dispatch.recorder import Recorder
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
 from recado.features.dispatch.transactions import AWAY
-from recado.features.dispatch.turnstile import CLAIM_AHEAD_SECONDS, HOLD_SECONDS, Turnstile
+from recado.features.dispatch.turnstile import CLAIM_AHEAD_SECONDS, HOLD_SECONDS, Passed, Turnstile
 from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
@@ -51,7 +52,10 @@ class ChannelDriver:
         self._channel_id = lease.channel_id
         self._ledger = Ledger(runtime, lease)
         self.rota = self._ledger.rota
-        self._departures = Departures(Sender(transport, request_timeout), self._ended)
+        self._mood = Mood(runtime.redis, lease.workspace_id, lease.channel_id)
+        self._departures = Departures(
+            Sender(transport, request_timeout), self._mood.heard, self._ended
+        )
         self._recorder = Recorder(self._ledger.write, self._recorded)
         self._turnstile = Turnstile(self._ledger, self._departures, self._recorder.add)
         self._plan: ChannelPlan | None = None
@@ -60,6 +64,7 @@ class ChannelDriver:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._taken = False
+        self._starved = False  # as many are on the wire as the provider bears
         self._dry_until = 0.0  # monotonic: a claim found nothing, so none before this
         self._fruitless = 0  # how often in a row something was due and could not be claimed
 
@@ -118,6 +123,10 @@ class ChannelDriver:
         if plan.rest is not None:
             await self._turnstile.let_all_go()
             return await self._rest(plan)
+        held = self._mood.held(clock.now().timestamp())
+        if held > HOLD_SECONDS:
+            await self._turnstile.let_all_go()
+            return await self._rest(plan, held)
         await self._claim(plan)
         if await self._turnstile.let_late_go(clock.now()):
             self._plan_until = 0.0
@@ -137,7 +146,14 @@ class ChannelDriver:
 
     async def _pass(self, plan: ChannelPlan) -> float:
         """Let pass who may; returns seconds to wait."""
-        passed = await self._turnstile.let_pass(plan)
+        held = await self._mood.permit(clock.now().timestamp())
+        if held is not None:
+            return min(held, IDLE_WAIT)
+        room = self._mood.slots(plan.channel.pacing.in_flight) - self._departures.unanswered
+        self._starved = room <= 0
+        passed = await self._turnstile.let_pass(plan, room) if room > 0 else Passed(IDLE_WAIT)
+        if not passed.left:
+            self._mood.unused()
         if passed.gated:
             self._plan_until = 0.0
         if not passed.full:
@@ -171,6 +187,7 @@ class ChannelDriver:
             self._plan_until = min(self._plan_until, time.monotonic() + holds)
         if plan != self._plan:
             self._plan = plan
+            self._mood.about(plan.channel)
             await self._turnstile.refit(plan)
         if plan.done:
             await self._ledger.complete(plan.done)
@@ -178,12 +195,19 @@ class ChannelDriver:
 
     def _ended(self, result: Result | None) -> None:
         if result is None:
+            self._mood.unused()
             self._changed.set()
             return
         self._recorder.add(result)
-        if result.decision is not None and result.decision.verdict in STOPPING:
+        decision = result.decision
+        stops = decision is not None and (
+            decision.verdict in STOPPING or decision.suspects_campaign
+        )
+        if stops or self._mood.pause_until is not None:
             self._stopped_by.add(result.reference)
             self._recorder.hurry()
+        if self._starved:
+            self._changed.set()
 
     async def _recorded(self, results: Sequence[Result]) -> None:
         references = [result.reference for result in results]
@@ -191,13 +215,17 @@ class ChannelDriver:
         try:
             with suppress(RedisError):  # tried again by the next step
                 await self._departures.free(self._ledger.limiter)
-            if await self._ledger.follow(results, self._plan):
+            await self._mood.save()
+            until = self._mood.pause_until
+            if await self._ledger.follow(results, self._plan, back_off_until=until):
                 self._plan_until = 0.0
+            if until is not None:
+                self._mood.paused(until)
         finally:
             self._stopped_by.difference_update(references)
             self._changed.set()
 
-    async def _rest(self, plan: ChannelPlan) -> Rest | float:
+    async def _rest(self, plan: ChannelPlan, pause: float = 0.0) -> Rest | float:
         """Nothing may leave or nothing is due: see when, once all that was claimed is on record."""
         if self._departures or self._recorder.busy:
             self._recorder.hurry()
@@ -211,8 +239,8 @@ class ChannelDriver:
             self._taken = False  # taking the channel again settles them
         elif not waits:
             return Rest(None)
-        elif min(waits) > HOLD_SECONDS:
-            return Rest(min(waits))
+        elif max(min(waits), pause) > HOLD_SECONDS:
+            return Rest(max(min(waits), pause))
         self._dry_until = 0.0
         self._fruitless += 1
         patience = min(IDLE_WAIT, SHORTEST_WAIT * (1 << min(self._fruitless, 10)))

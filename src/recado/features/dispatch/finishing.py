@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from recado.domain.ids import CampaignId, RunId
+from recado.domain.runs import RunState
 from recado.features.dispatch.leases import SQL
+from recado.features.notifications.kinds import Kind
+from recado.features.notifications.service import notify
 from recado.platform.postgres import Transaction
 
 
@@ -12,6 +15,9 @@ async def finish_runs(tx: Transaction, runs: Sequence[RunId]) -> list[CampaignId
     if not runs:
         return []
     rows = await tx.all(SQL["finish_runs"], workspace_id=tx.workspace_id, runs=list(runs))
+    for row in rows:
+        if row["status"] == RunState.COMPLETED:  # not one that waits for its next run
+            await notify(tx, Kind.CAMPAIGN_COMPLETED, campaign_id=CampaignId(row["campaign_id"]))
     return [CampaignId(row["campaign_id"]) for row in rows]
 
 

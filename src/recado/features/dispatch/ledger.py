@@ -1,7 +1,7 @@
 """The books of one channel under one lease: every word with PostgreSQL and Redis about it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recado.domain.ids import ContactId, Reference, RunId
 from recado.domain.limits import Path
@@ -227,10 +227,21 @@ class Ledger:
             results=results,
         )
 
-    async def follow(self, results: Sequence[Result], plan: ChannelPlan | None) -> bool:
+    async def follow(
+        self,
+        results: Sequence[Result],
+        plan: ChannelPlan | None,
+        *,
+        back_off_until: datetime | None = None,
+    ) -> bool:
         """Do what recorded outcomes make necessary; True if the plan changed by it."""
         return await consequences.follow(
-            self._runtime, self._workspace_id, self._channel_id, results, plan
+            self._runtime,
+            self._workspace_id,
+            self._channel_id,
+            results,
+            plan,
+            back_off_until=back_off_until,
         )
 
 

@@ -493,7 +493,7 @@ WHERE c.workspace_id = %(workspace_id)s AND c.id = done.campaign_id
     SELECT FROM run o
     WHERE o.workspace_id = c.workspace_id AND o.campaign_id = c.id
       AND o.status IN ('preparing', 'running', 'paused') AND o.id NOT IN (SELECT id FROM done))
-RETURNING c.id AS campaign_id;
+RETURNING c.id AS campaign_id, c.status;
 
 -- name: unfinished
 -- For the sweeper: runs that ought to move and have not for a while. That something is being sent
@@ -533,7 +533,7 @@ WITH campaign AS (
 )
 UPDATE run SET status = 'paused', changed_at = clock_timestamp() FROM campaign
 WHERE run.workspace_id = %(workspace_id)s AND run.id = %(run_id)s
-RETURNING run.id;
+RETURNING run.id, run.campaign_id;
 
 -- name: hold_channel
 -- A pause by a person, or until one has mended something, is not shortened to a moment's.

@@ -1,6 +1,7 @@
 """Sending one message, and deciding what its outcome makes of the delivery."""
 
 import random
+import time
 from datetime import datetime, timedelta
 
 from recado.domain import retry, splitting
@@ -8,7 +9,7 @@ from recado.domain.deliveries import DeliveryState
 from recado.domain.retry import ErrorClass
 from recado.features.dispatch.plans import Ready
 from recado.features.dispatch.records import Result
-from recado.platform import clock, logging
+from recado.platform import clock, logging, metrics
 from recado.providers.base import Accepted, Outcome, ProviderFault, Refused, Transport, Unsure
 
 log = logging.get(__name__)
@@ -26,6 +27,14 @@ class Sender:
 
     async def send(self, ready: Ready, write_before: float) -> Result | None:
         """Send one message; None if its grant died before it could be written. Never raises."""
+        provider, begun = ready.channel.adapter.name, time.monotonic()
+        result = await self._try(ready, write_before)
+        if result is not None:
+            metrics.SENDS.labels(provider, result.result).inc()
+            metrics.SEND_SECONDS.labels(provider).observe(time.monotonic() - begun)
+        return result
+
+    async def _try(self, ready: Ready, write_before: float) -> Result | None:
         try:
             outcome = await ready.channel.adapter.send(
                 self._transport,

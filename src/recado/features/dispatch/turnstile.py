@@ -34,11 +34,13 @@ class Passed:
         wait: Seconds until it is worth asking again.
         full: All slots in flight are taken; an outcome frees one.
         gated: Some were shut out by a gate: the plan may be out of date.
+        left: How many were let pass.
     """
 
     wait: float
     full: bool = False
     gated: bool = False
+    left: int = 0
 
 
 class Turnstile:
@@ -126,7 +128,9 @@ class Turnstile:
         if not full:
             far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
             await self._let_go(self._turns.take_of(far))
-        return Passed(self._holds.shortest(self._turns.runs), full, bool(grant.gated))
+        return Passed(
+            self._holds.shortest(self._turns.runs), full, bool(grant.gated), len(grant.granted)
+        )
 
     def put_back(self, some: Iterable[Ready]) -> None:
         """These were let pass and could not leave: they are the first again."""

@@ -501,3 +501,29 @@ CREATE TABLE attempt (
 -- What left lately, for the limits; rows come in this order, so that a small index finds them.
 CREATE INDEX attempt_claimed ON attempt USING brin (claimed_at)
     WITH (pages_per_range = 16, autosummarize = on);
+
+-- What people are told; of one cause only once while nobody has read it.
+CREATE TABLE notification (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL,
+    severity text NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+    subject text NOT NULL,
+    channel_id bigint,
+    campaign_id bigint,
+    params jsonb NOT NULL DEFAULT '{}',
+    times integer NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    repeated_at timestamptz,
+    read_at timestamptz,
+    PRIMARY KEY (workspace_id, id),
+    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (workspace_id, campaign_id) REFERENCES campaign (workspace_id, id)
+        ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX notification_unread ON notification (workspace_id, kind, subject)
+    WHERE read_at IS NULL;
+CREATE INDEX notification_channel ON notification (workspace_id, channel_id)
+    WHERE channel_id IS NOT NULL;
+CREATE INDEX notification_campaign ON notification (workspace_id, campaign_id)
+    WHERE campaign_id IS NOT NULL;
