@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
-from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
+from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from recado.api import paging
 from recado.api.access import Access, Operator, Viewer
 from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import CampaignId
 from recado.domain.runs import RunState
-from recado.features.campaigns import progress, service
+from recado.features.campaigns import changes, deleting, progress, service
 from recado.features.campaigns.models import Campaign
-from recado.features.campaigns.schemas import NewCampaign, Progress
+from recado.features.campaigns.schemas import CampaignChanges, NewCampaign, Progress
 from recado.features.reports import service as reports
 from recado.features.reports.service import DeliveryShown
 from recado.platform import clock
@@ -76,6 +76,25 @@ async def get_campaign(access: Viewer, campaign_id: Id) -> CampaignShown:
     """One campaign."""
     async with access.transaction() as tx:
         return await _shown(tx, await service.get(tx, CampaignId(campaign_id)))
+
+
+@router.patch("/{campaign_id}")
+async def change_campaign(
+    access: Operator, campaign_id: Id, given: CampaignChanges
+) -> CampaignShown:
+    """Change it: schedule and pacing until it ends, for the next message; content as a draft."""
+    async with access.transaction() as tx:
+        campaign = await changes.change(
+            tx, access.runtime, CampaignId(campaign_id), given, clock.now()
+        )
+        return await _shown(tx, campaign)
+
+
+@router.delete("/{campaign_id}", status_code=HTTP_204_NO_CONTENT)
+async def delete_campaign(access: Operator, campaign_id: Id) -> None:
+    """Delete a draft, or one that is over with all that is on record about it."""
+    async with access.transaction() as tx:
+        await deleting.delete(tx, CampaignId(campaign_id), clock.now())
 
 
 @router.get("/{campaign_id}/progress")

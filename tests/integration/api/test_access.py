@@ -20,6 +20,8 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 NEEDED = {
     ("POST", "/api/v1/campaigns"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/preflight"): VIEWER,
+    ("PATCH", "/api/v1/campaigns/{campaign_id}"): OPERATOR,
+    ("DELETE", "/api/v1/campaigns/{campaign_id}"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/start"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/pause"): OPERATOR,
     ("POST", "/api/v1/campaigns/{campaign_id}/resume"): OPERATOR,
@@ -54,6 +56,7 @@ NEEDED = {
 BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/api/v1/channels/{channel_id}"): {"name": "novo"},
     ("PATCH", "/api/v1/contacts/{contact_id}"): {"name": "Novo"},
+    ("PATCH", "/api/v1/campaigns/{campaign_id}"): {"name": "Nova"},
     ("PUT", "/api/v1/settings/presets/{name}"): {"perMinute": 5},
     ("POST", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},
     ("DELETE", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},

@@ -76,6 +76,7 @@ async def refused_or_made(api: Api, method: str, path: str, body: object) -> Non
 async def test_a_bad_value_anywhere_is_refused_and_breaks_nothing(
     alone: Api, campaign: dict[str, Any], bad: Any
 ) -> None:
+    campaign_id = (await alone("POST", "campaigns", campaign, status=201))["id"]
     bodies: list[tuple[str, str, object]] = [
         *(
             ("POST", "campaigns", {**campaign, key: bad})
@@ -112,6 +113,10 @@ async def test_a_bad_value_anywhere_is_refused_and_breaks_nothing(
         *(
             ("POST", "channels", channel(**{key: bad}))
             for key in [*channel()["config"], "\ud800"]
+        ),
+        *(
+            ("PATCH", f"campaigns/{campaign_id}", {key: bad})
+            for key in [*campaign, "schedule", "pacing", "\ud800"]
         ),
         *(
             ("PATCH", f"channels/{campaign['channel_ids'][0]}", {key: bad})

@@ -10,6 +10,7 @@ from tests.integration.api.product import (
     owner,
     runtime,
 )
+from tests.integration.campaigns.planning import planned, watch
 
 __all__ = [
     "address",
@@ -21,5 +22,7 @@ __all__ = [
     "own_database_url",
     "own_redis_url",
     "owner",
+    "planned",
     "runtime",
+    "watch",
 ]

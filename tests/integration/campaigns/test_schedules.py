@@ -1,96 +1,13 @@
 """Campaigns that start, end and start again at set times, whoever was away meanwhile."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import pytest
-from tests.integration.api.product import Api, FinishJobs
-from tests.integration.campaigns.asking import wish
+from tests.integration.campaigns.planning import DAY, HOUR, MONDAY, Planned, Watch, waiting_jobs
 
-from recado.domain.ids import CampaignId, RunId, WorkspaceId
+from recado.domain.ids import WorkspaceId
 from recado.features.campaigns import jobs
-from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.jobs import sweep_runs
-from recado.platform import clock
 from recado.platform.runtime import Runtime
-
-MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # nine in São Paulo
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-class Watch:
-    """The time as a test tells it."""
-
-    now = MONDAY - DAY
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    told = Watch()
-    with clock.driven_by(lambda: told.now):
-        yield told
-
-
-class Planned:
-    """A campaign to three people with a schedule, and what becomes of it."""
-
-    def __init__(
-        self, api: Api, runtime: Runtime, workspace: WorkspaceId, finish: FinishJobs
-    ) -> None:
-        self.api, self.runtime, self.workspace = api, runtime, workspace
-        self.finish_jobs = finish
-        self.id = 0
-
-    async def make(self, *, start: bool = True, **schedule: Any) -> "Planned":
-        given = await wish(self.runtime, self.workspace, schedule=schedule)
-        self.id = (await self.api("POST", "campaigns", given, status=201))["id"]
-        if start:
-            await self.move("start")
-        return self
-
-    async def move(self, action: str, status: int = 202) -> Any:
-        return await self.api("POST", f"campaigns/{self.id}/{action}", status=status)
-
-    async def shown(self) -> dict[str, Any]:
-        found: dict[str, Any] = await self.api("GET", f"campaigns/{self.id}")
-        return found
-
-    async def progress(self) -> dict[str, Any]:
-        found: dict[str, Any] = await self.api("GET", f"campaigns/{self.id}/progress")
-        return found
-
-    async def due(self) -> None:
-        """The job of its start, whenever that comes to run."""
-        await jobs.start_due(self.runtime, self.workspace, CampaignId(self.id))
-        await self.finish_jobs()
-
-    async def runs(self) -> list[dict[str, Any]]:
-        return await self.rows("SELECT * FROM run ORDER BY number")
-
-    async def rows(self, statement: Any, **parameters: Any) -> list[dict[str, Any]]:
-        async with self.runtime.db.workspace(self.workspace) as tx:
-            return await tx.all(statement, **parameters)
-
-    async def send(self, count: int | None = None) -> None:
-        """As if so many of the waiting had been sent, or all of them."""
-        async with self.runtime.db.workspace(self.workspace) as tx:
-            await tx.run(
-                "UPDATE delivery SET status = 'sent' WHERE id IN (SELECT id FROM delivery"
-                " WHERE status = 'pending' ORDER BY id LIMIT %(count)s)",
-                count=count,
-            )
-            rows = await tx.all("SELECT id FROM run")
-            await finish_runs(tx, [RunId(row["id"]) for row in rows])
-
-
-@pytest.fixture
-async def planned(
-    api: Api, runtime: Runtime, workspace: WorkspaceId, finish_jobs: FinishJobs, watch: Watch
-) -> AsyncIterator[Planned]:
-    yield Planned(api, runtime, workspace, finish_jobs)
-    async with runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
-        await tx.run("DELETE FROM procrastinate_jobs")  # years ahead of the others'
 
 
 async def test_a_start_missed_by_an_hour_is_made_up_for_once(
@@ -134,8 +51,8 @@ async def test_what_is_left_at_the_end_expires_and_the_campaign_completes(
     await planned.finish_jobs()
     await planned.send(1)
     [run] = await planned.runs()
-    jobs_waiting = await _jobs(runtime, "campaigns:expire")
-    assert [job["scheduled_at"] for job in jobs_waiting] == [end]
+    waiting = await waiting_jobs(runtime, "campaigns:expire")
+    assert [job["scheduled_at"] for job in waiting] == [end]
     watch.now = end - timedelta(seconds=1)
     await jobs.expire(runtime, workspace, run["id"])
     assert (await planned.progress())["pending"] == 2
@@ -273,11 +190,3 @@ async def test_the_sweeper_wakes_nobody_for_a_run_that_waits_for_its_hours(
     await sweep_runs(runtime)
     [drive] = await planned.rows("SELECT due_at FROM drive")
     assert drive["due_at"] == datetime(2031, 3, 4, 10, tzinfo=UTC)
-
-
-async def _jobs(runtime: Runtime, task: str) -> list[dict[str, Any]]:
-    async with runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
-        return await tx.all(
-            "SELECT args, scheduled_at FROM procrastinate_jobs WHERE task_name = %(task)s",
-            task=task,
-        )

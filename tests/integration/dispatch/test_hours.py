@@ -165,6 +165,54 @@ async def test_a_window_of_five_minutes_sends_for_five_minutes_a_day(
     assert (await number.run_row(run_id))["status"] == "completed"
 
 
+async def test_a_window_that_is_changed_on_the_way_holds_for_the_next_message(
+    number: Number, watch: Watch
+) -> None:
+    await number.execute("""UPDATE channel SET pacing = pacing || '{"inFlight": 1}'""")
+    run_id, watch.now = await number.run(20), datetime(2031, 3, 3, 12, tzinfo=UTC)
+    provider, campaign = Provider(watch), await number.campaign_of(run_id)
+    driver = number.driver(transport=Answering(provider.answer))
+    schedules: list[dict[str, Any]] = [
+        {"window": {**SAO_PAULO, "from": "10:00"}},
+        {"start_at": "2031-03-03T11:00:00-03:00"},
+        {},
+    ]
+
+    async def answer(request: HttpRequest) -> HttpAnswer:
+        if len(provider.times) % 5 == 4:
+            await reschedule(schedules[0])
+            driver.notice()
+        return await provider.answer(request)
+
+    async def reschedule(schedule: dict[str, Any]) -> None:
+        await number.execute(
+            "UPDATE campaign SET schedule = %(schedule)s WHERE id = %(id)s",
+            schedule=Jsonb(schedule),
+            id=campaign,
+        )
+
+    for sent, hours_off in ((5, 1.0), (10, 2.0)):
+        driver = number.driver(transport=Answering(answer))
+        assert await driver.drive() == pytest.approx(hours_off * HOUR)
+        assert len(provider.times) == sent
+        await reschedule({})
+        schedules.pop(0)
+    driver = number.driver(transport=Answering(answer))
+    assert await driver.drive() is None
+    assert len(provider.times) == 20
+
+
+async def test_a_cap_that_is_free_again_at_night_is_waited_for_until_the_morning(
+    number: Number, watch: Watch
+) -> None:
+    await number.execute("""UPDATE channel SET pacing = pacing || '{"capHourly": 2}'""")
+    await scheduled(number, 5, window={**SAO_PAULO, "to": "17:30"})
+    provider = Provider(watch)
+    watch.at("2031-03-03T17:00:00-03:00")
+    assert await drive(number, provider) == pytest.approx(16 * HOUR)
+    assert len(provider.times) == 2
+
+
 async def test_each_contact_gets_it_in_the_hours_of_its_own_zone(
     number: Number, watch: Watch
 ) -> None:

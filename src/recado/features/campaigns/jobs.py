@@ -13,9 +13,9 @@ from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import SETTLED, RunEvent, RunState
 from recado.domain.schedules import LATE
-from recado.features.campaigns import audience, service, starts
+from recado.features.campaigns import audience, deleting, service, starts
 from recado.features.campaigns.models import Run
-from recado.features.dispatch import leases, progress_feed
+from recado.features.dispatch import leases, progress_feed, sleepers
 from recado.features.dispatch.finishing import finish_runs
 from recado.platform import clock, logging
 from recado.platform.runtime import Runtime
@@ -41,11 +41,16 @@ def blueprint(runtime: Runtime) -> Blueprint:
     async def expire_left(*, workspace_id: int, run_id: int) -> None:
         await expire(runtime, WorkspaceId(workspace_id), RunId(run_id))
 
+    @tasks.task(name="wake_sleepers", queue=QUEUE, retry=retry)
+    async def wake_sleepers(*, workspace_id: int, run_id: int) -> None:
+        await _wake_sleepers(runtime, WorkspaceId(workspace_id), RunId(run_id))
+
     @tasks.periodic(cron="* * * * *")
     @tasks.task(name="sweep", queue=QUEUE, queueing_lock="sweep schedules")
     async def sweep(timestamp: int) -> None:
         del timestamp
         await sweep_schedules(runtime)
+        await deleting.purge(runtime.db, clock.now())
 
     @tasks.task(name="materialise", queue=QUEUE, retry=retry)
     async def materialise(*, workspace_id: int, run_id: int) -> None:
@@ -111,6 +116,14 @@ async def expire(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId) -> 
     await progress_feed.publish(runtime.redis, workspace_id, [CampaignId(run.campaign_id)])
 
 
+async def _wake_sleepers(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId) -> None:
+    """Let those who waited for their own hours be looked at anew, as the hours have changed."""
+    now = clock.now()
+    await sleepers.wake_up(runtime.db, workspace_id, run_id, now)
+    async with runtime.db.workspace(workspace_id) as tx:
+        await leases.wake_run(tx, run_id, now)
+
+
 async def sweep_schedules(runtime: Runtime) -> None:
     """Find the starts and ends whose jobs got lost, or left something behind."""
     before = clock.now() - OVERDUE
@@ -139,7 +152,10 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
         )
         if campaign_id is None:
             return
-        campaign = await service.locked(tx, CampaignId(campaign_id))
+        try:
+            campaign = await service.locked(tx, CampaignId(campaign_id))
+        except NotFound:
+            return  # cancelled and deleted before
         run = await tx.session.get(Run, (workspace_id, run_id))
         if run is None or run.materialised_at is not None:
             return

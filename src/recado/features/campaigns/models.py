@@ -22,6 +22,7 @@ class Campaign(Base):
     fail_over: Mapped[bool] = mapped_column(default=True)
     paused_reason: Mapped[str | None]
     starts_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(default="")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

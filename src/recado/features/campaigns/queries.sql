@@ -60,6 +60,23 @@ WITH waiting AS (
 UPDATE delivery d SET status = 'expired', reason = 'schedule_ended'
 FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
 
+-- name: deleted
+SELECT workspace_id, id AS campaign_id FROM campaign
+WHERE deleted_at < %(before)s ORDER BY deleted_at;
+
+-- name: delete_deliveries
+WITH gone AS (
+    SELECT d.id FROM delivery d
+    JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+    WHERE d.workspace_id = %(workspace_id)s AND r.campaign_id = %(campaign_id)s
+    ORDER BY d.id LIMIT %(most)s FOR UPDATE OF d
+)
+DELETE FROM delivery d USING gone
+WHERE d.workspace_id = %(workspace_id)s AND d.id = gone.id;
+
+-- name: delete_campaign
+DELETE FROM campaign WHERE workspace_id = %(workspace_id)s AND id = %(campaign_id)s;
+
 -- name: missed_starts
 -- Campaigns whose time came a while ago and that nobody has started, or passed over.
 SELECT workspace_id, id AS campaign_id FROM campaign
@@ -86,4 +103,5 @@ LEFT JOIN LATERAL (
     ORDER BY number DESC LIMIT 1
 ) r ON true
 WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(campaigns)s)
+  AND c.deleted_at IS NULL
 ORDER BY c.id;

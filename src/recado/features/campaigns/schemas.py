@@ -117,6 +117,21 @@ class NewCampaign(_Strict):
     )
 
 
+class CampaignChanges(_Strict):
+    """What is to be changed; the rest stays. The state says what may be.
+
+    Of schedule and pacing only the keys given change; null takes one of the schedule's away.
+    """
+
+    name: Label | None = None
+    channel_ids: Annotated[list[Id], Field(max_length=100)] | None = None
+    audience: Audience | None = None
+    content: TextContent | None = None
+    schedule: Schedule | None = None
+    pacing: dict[str, Any] | None = None
+    fail_over: bool | None = None
+
+
 class Progress(BaseModel):
     """How far a campaign's latest run is.
 

@@ -13,7 +13,7 @@ from recado.domain.runs import SETTLED, RunEvent, RunState, next_state
 from recado.domain.transitions import NotAllowed
 from recado.features.campaigns import starts
 from recado.features.campaigns.models import Campaign, CampaignChannel, Run
-from recado.features.campaigns.schemas import NewCampaign
+from recado.features.campaigns.schemas import Audience, NewCampaign
 from recado.features.dispatch import leases, progress_feed
 from recado.features.gates import service as gates
 from recado.features.settings.presets import presets_for
@@ -52,8 +52,8 @@ async def create(
     """
     if not given.channel_ids:
         raise ChannelNeeded(fields={"channel_ids": "one at least"})
-    await _check_references(tx, given)
-    rendering.check(rendering.parse(given.content.text), await custom_fields(tx))
+    await check_references(tx, channel_ids=given.channel_ids, audience=given.audience)
+    check_text(given.content.text, await custom_fields(tx))
     campaign = Campaign(
         workspace_id=tx.workspace_id,
         name=given.name,
@@ -67,17 +67,29 @@ async def create(
     )
     tx.session.add(campaign)
     await tx.session.flush()
+    await add_channels(tx, CampaignId(campaign.id), given.channel_ids)
+    return campaign
+
+
+async def add_channels(
+    tx: Transaction, campaign_id: CampaignId, channel_ids: Sequence[int]
+) -> None:
+    """Have a campaign sent through these, in this order; one that has none yet."""
     tx.session.add_all(
         CampaignChannel(
             workspace_id=tx.workspace_id,
-            campaign_id=campaign.id,
+            campaign_id=campaign_id,
             channel_id=channel,
             position=position,
         )
-        for position, channel in enumerate(dict.fromkeys(given.channel_ids))
+        for position, channel in enumerate(dict.fromkeys(channel_ids))
     )
     await tx.session.flush()
-    return campaign
+
+
+def check_text(text: str, custom: Sequence[str]) -> None:
+    """See that a text can be filled in; raises UnknownVariable or TemplateError."""
+    rendering.check(rendering.parse(text), custom)
 
 
 async def custom_fields(tx: Transaction) -> list[str]:
@@ -86,20 +98,21 @@ async def custom_fields(tx: Transaction) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def _check_references(tx: Transaction, given: NewCampaign) -> None:
+async def check_references(
+    tx: Transaction, *, channel_ids: Sequence[int], audience: Audience | None
+) -> None:
+    """See that what a campaign refers to is there; raises UnknownAudience."""
     wrong: dict[str, str] = {}
     for field, name, values in (
-        ("channel_ids", "channels_missing", given.channel_ids),
-        ("audience.list_ids", "lists_missing", given.audience.list_ids),
-        ("audience.contact_ids", "contacts_missing", given.audience.contact_ids),
+        ("channel_ids", "channels_missing", list(channel_ids)),
+        ("audience.list_ids", "lists_missing", audience.list_ids if audience else []),
+        ("audience.contact_ids", "contacts_missing", audience.contact_ids if audience else []),
     ):
         rows = await tx.all(SQL[name], workspace_id=tx.workspace_id, ids=values) if values else []
         if rows:
             wrong[field] = "unknown: " + ", ".join(str(row["id"]) for row in rows[:20])
-    if given.audience.tags:
-        rows = await tx.all(
-            SQL["tags_missing"], workspace_id=tx.workspace_id, names=given.audience.tags
-        )
+    if audience and audience.tags:
+        rows = await tx.all(SQL["tags_missing"], workspace_id=tx.workspace_id, names=audience.tags)
         if rows:
             wrong["audience.tags"] = "unknown: " + ", ".join(row["name"] for row in rows[:20])
     if wrong:
@@ -109,7 +122,7 @@ async def _check_references(tx: Transaction, given: NewCampaign) -> None:
 async def get(tx: Transaction, campaign_id: CampaignId) -> Campaign:
     """One campaign; raises NotFound."""
     campaign = await tx.session.get(Campaign, (tx.workspace_id, campaign_id))
-    if campaign is None:
+    if campaign is None or campaign.deleted_at is not None:
         raise NotFound("campaign")
     return campaign
 
@@ -133,7 +146,8 @@ async def everyone(
     tx: Transaction, *, limit: int, before: int | None, status: str | None = None
 ) -> list[Campaign]:
     """Campaigns, the newest first."""
-    statement = select(Campaign).order_by(Campaign.id.desc()).limit(limit)
+    statement = select(Campaign).where(Campaign.deleted_at.is_(None))
+    statement = statement.order_by(Campaign.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(Campaign.id < before)
     if status is not None:
@@ -182,7 +196,7 @@ async def start(
         return await begin(tx, runtime, campaign_id, now)
     move(campaign, RunEvent.SCHEDULE, now)
     await starts.set_start(tx, runtime, campaign, at)
-    _announce(tx, runtime, campaign_id)
+    announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -213,7 +227,7 @@ async def begin(
         workspace_id=tx.workspace_id,
         run_id=run.id,
     )
-    _announce(tx, runtime, campaign_id)
+    announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -266,7 +280,7 @@ async def _wait_again(
     if campaign.starts_at is None:
         raise starts.ScheduleEnded
     await tx.session.flush()
-    _announce(tx, runtime, campaign_id)
+    announce(tx, runtime, campaign_id)
     return campaign
 
 
@@ -307,7 +321,7 @@ async def _shift(
     await tx.session.flush()
     workspace_id, statuses = tx.workspace_id, {RunId(run.id): run.status for run in runs}
     tx.after_commit(lambda: gates.sync_runs(runtime.redis, workspace_id, statuses))
-    _announce(tx, runtime, campaign_id)
+    announce(tx, runtime, campaign_id)
     return campaign, runs
 
 
@@ -320,7 +334,7 @@ async def locked(tx: Transaction, campaign_id: CampaignId) -> Campaign:
         # As it is now that we hold it, not as it was when this transaction read it before.
         .execution_options(populate_existing=True)
     )
-    if campaign is None:
+    if campaign is None or campaign.deleted_at is not None:
         raise NotFound("campaign")
     return campaign
 
@@ -331,7 +345,8 @@ def move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
     campaign.updated_at = now
 
 
-def _announce(tx: Transaction, runtime: Runtime, campaign_id: CampaignId) -> None:
+def announce(tx: Transaction, runtime: Runtime, campaign_id: CampaignId) -> None:
+    """Tell those who watch a campaign, once this is committed."""
     workspace_id = tx.workspace_id
     tx.after_commit(lambda: progress_feed.publish(runtime.redis, workspace_id, [campaign_id]))
 

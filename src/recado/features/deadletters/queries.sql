@@ -11,7 +11,7 @@ LEFT JOIN LATERAL (
     WHERE a.workspace_id = d.workspace_id AND a.delivery_id = d.id
 ) last ON true
 WHERE d.workspace_id = %(workspace_id)s AND d.status IN ('failed', 'unknown')
-  AND d.discarded_at IS NULL
+  AND d.discarded_at IS NULL AND c.deleted_at IS NULL
   AND (d.status = 'failed' OR last.ended_at < now() - %(grace)s)
   AND (%(campaign_id)s::bigint IS NULL OR r.campaign_id = %(campaign_id)s)
   AND (%(code)s::text IS NULL OR d.error_code = %(code)s)
@@ -34,7 +34,8 @@ WITH given AS (
     JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
     WHERE d.workspace_id = %(workspace_id)s AND d.id = ANY(%(ids)s)
       AND d.status IN ('failed', 'unknown') AND d.discarded_at IS NULL
-      AND c.status <> 'cancelled' AND r.status IN ('preparing', 'running', 'paused', 'completed')
+      AND c.status <> 'cancelled' AND c.deleted_at IS NULL
+      AND r.status IN ('preparing', 'running', 'paused', 'completed')
     ORDER BY d.id FOR UPDATE OF d
 )
 UPDATE delivery d

@@ -46,6 +46,12 @@ class Hours:
         window = self.schedule.window
         return window is not None and window.timezone == CONTACT
 
+    def first_open(self, moment: datetime) -> datetime:
+        """When, from a moment on, something may leave again; all contacts alike."""
+        alike = replace(self.schedule, window=None) if self.by_contact else self.schedule
+        then = decide(alike, moment, self.tz)
+        return then.until if then.verdict is Verdict.WAIT and then.until else moment
+
     def of_contact(self, timezone: str | None, phone: str, now: datetime) -> Decision:
         """What holds for one contact now: its own zone's hours, else its number's.
 

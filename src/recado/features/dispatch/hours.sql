@@ -6,6 +6,17 @@ WHERE d.workspace_id = %(workspace_id)s AND d.run_id = %(run_id)s AND d.status =
   AND d.id >= %(since)s AND d.due_at <= %(now)s
 ORDER BY d.id LIMIT %(most)s;
 
+-- name: wake_up
+-- First sends that wait for a later moment; retries keep theirs, which have other reasons.
+WITH asleep AS (
+    SELECT id FROM delivery
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'pending'
+      AND lane = 0 AND due_at > %(now)s
+    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery d SET due_at = %(now)s
+FROM asleep WHERE d.workspace_id = %(workspace_id)s AND d.id = asleep.id;
+
 -- name: put_off
 -- Until their contacts' windows open. Nothing else of them changes, their attempts neither.
 WITH given AS (

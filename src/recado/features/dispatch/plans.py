@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from recado.domain import campaign_settings, pacing, presets, rendering, splitting
@@ -80,6 +80,12 @@ class ChannelPlan:
     def path(self, run: RunId) -> Path:
         """What the requests of a run must pass."""
         return self.runs[run].path
+
+    def due_in(self, run: RunId, seconds: float) -> float:
+        """Seconds until a run may go on that a limit holds for so many: not outside its hours."""
+        now = clock.now()
+        opens = self.runs[run].hours.first_open(now + timedelta(seconds=seconds))
+        return (opens - now).total_seconds()
 
     @property
     def opens_at(self) -> datetime | None:

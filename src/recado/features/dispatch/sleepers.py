@@ -49,6 +49,16 @@ async def put_off(
                 since = await _see_to(db, page, plan.runs[run_id].hours)
 
 
+async def wake_up(db: Database, workspace_id: WorkspaceId, run_id: RunId, now: datetime) -> None:
+    """Make due again what a run has put off; who must go on waiting will be put off anew."""
+    woken = PAGE
+    while woken == PAGE:
+        async with short(db, workspace_id) as tx:
+            woken = await tx.run(
+                SQL["wake_up"], workspace_id=workspace_id, run_id=run_id, now=now, most=PAGE
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     """Due deliveries of a run, from an id on."""

@@ -67,7 +67,7 @@ class Turnstile:
     def soon(self, plan: ChannelPlan) -> tuple[list[RunId], float | None]:
         """The runs whose turn is near, and the seconds until the first other's; None: no other."""
         near = [run for run in plan.sending if self._holds.of(run) <= HOLD_SECONDS]
-        far = [self._holds.of(run) for run in plan.sending if run not in near]
+        far = [plan.due_in(run, self._holds.of(run)) for run in plan.sending if run not in near]
         return near, min(far, default=None)
 
     async def claim(self, plan: ChannelPlan) -> int | None:
@@ -149,10 +149,10 @@ class Turnstile:
         """Give back what may not leave at this hour, and what has waited for too long.
 
         Returns:
-            Whether there was anything of the former: hours have ended.
+            Whether there was anything: time has gone by, so look at the hours again.
         """
-        await self._let_go(self._turns.older_than(time.monotonic() - LONGEST_TURN_SECONDS))
         late = self._turns.take_late(now)
+        late += self._turns.older_than(time.monotonic() - LONGEST_TURN_SECONDS)
         await self._let_go(late)
         return bool(late)
 

@@ -336,6 +336,7 @@ CREATE TABLE campaign (
     fail_over boolean NOT NULL DEFAULT true,
     paused_reason text,
     starts_at timestamptz,
+    deleted_at timestamptz,
     created_by text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
