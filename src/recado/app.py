@@ -22,6 +22,7 @@ from recado.api import (
     notifications,
     preflight,
     presets,
+    rate_limits,
     workspaces,
 )
 from recado.api.limits import BodyLimit
@@ -42,6 +43,7 @@ RESOURCES = (
         dead_letters,
         campaign_settings,
         presets,
+        rate_limits,
         channels,
         contacts,
         imports,

@@ -46,6 +46,9 @@ class Sending(_Group):
 
     request_timeout_seconds: float = Field(30, gt=0, description="then the outcome is unknown")
     lease_seconds: float = Field(15, gt=0, description="a dead worker's channels wait this long")
+    limit_per_second: int | None = Field(None, ge=1, description="requests of all workspaces")
+    limit_per_minute: int | None = Field(None, ge=1, description="requests of all workspaces")
+    limit_per_day: int | None = Field(None, ge=1, description="requests of all workspaces")
     simulator_url: str = "http://127.0.0.1:8090"
     allow_private_hosts: bool = Field(
         True, description="providers on private addresses, as Evolution usually is"

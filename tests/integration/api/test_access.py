@@ -46,6 +46,7 @@ NEEDED = {
     ("POST", "/api/v1/dead-letters/discard"): OPERATOR,
     ("POST", "/api/v1/notifications/{notification_id}/read"): OPERATOR,
     ("POST", "/api/v1/notifications/read"): OPERATOR,
+    ("PUT", "/api/v1/rate-limits"): ADMIN,
     ("PUT", "/api/v1/settings/campaigns"): ADMIN,
     ("PUT", "/api/v1/settings/presets/{name}"): ADMIN,
     ("DELETE", "/api/v1/settings/presets/{name}"): ADMIN,

@@ -11,11 +11,13 @@ from tests.integration.dispatch.driving import Number
 from tests.integration.dispatch.outcomes import accepted, claimed
 
 from recado.domain.ids import DeliveryId, Reference, RunId
+from recado.features.dispatch import limiter
 from recado.features.dispatch.asks import Asking
+from recado.features.dispatch.books import INSTALLATION
 from recado.features.dispatch.ledger import Ledger
 from recado.features.dispatch.limiter import Grant
 from recado.features.settings import rate_limits
-from recado.platform import clock
+from recado.platform import clock, settings
 from recado.platform.redis import key
 
 BEFORE_NOW = timedelta(seconds=2)
@@ -45,8 +47,8 @@ async def asked(ledger: Ledger, run_id: RunId, count: int = 1, *, contact: int =
         for place in range(count)
     ]
     paths = {run_id: plan.path(run_id)}
-    grant = await ledger.reserve(asking, paths) or await ledger.reserve(asking, paths)
-    assert grant is not None
+    while (grant := await ledger.reserve(asking, paths)) is None:
+        pass
     return grant
 
 
@@ -200,6 +202,43 @@ async def test_what_was_read_before_a_flush_fills_no_book(number: Number) -> Non
     limit = next(one for one in (await ledger.plan()).path(run_id).limits if one.most == 5)
     await ledger._books._fill_group([limit], key(number.workspace_id, "limits", "x"), "gone")
     assert await number.runtime.redis.hgetall(key(number.workspace_id, "limits")) == {}
+
+
+async def test_what_a_number_receives_counts_with_what_it_sends(number: Number) -> None:
+    await paced(number, {"perSecond": 8})
+    run_id = await number.run(1)
+    ledger = number.ledger()
+    await ledger.take()
+    await asked(ledger, run_id, 0)
+    await limiter.count_inbound(number.runtime.redis, number.workspace_id, {number.channel_id: 5})
+    assert len((await asked(ledger, run_id, 9)).granted) == 3
+
+
+async def test_all_workspaces_together_keep_the_installations_limit(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await paced(number, {"perMinute": 3})
+    run_id = await sent(number, 1)
+    async with number.runtime.db.system() as tx:
+        lately = await tx.value(
+            "SELECT count(*) FROM attempt WHERE coalesce(left_at, now()) > now() - interval '61 s'"
+        )
+    monkeypatch.setenv("RECADO_LIMIT_PER_MINUTE", str(lately + 4))
+    settings.sending.cache_clear()
+    try:
+        one, other = number.ledger(), number.ledger()
+        await one.take()
+        # What the channel does not let pass is not counted for the installation either.
+        assert len((await asked(one, run_id, 9)).granted) == 2
+        await other.take()
+        await paced(number, {})
+        grant = await asked(other, run_id, 9)
+        assert len(grant.granted) == 2
+        assert grant.ahead[run_id].seconds > 0
+        assert {wait.limit.scope for wait in grant.held.values() if wait.limit} == {"installation"}
+    finally:
+        settings.sending.cache_clear()
+        await number.runtime.redis.delete(f"{INSTALLATION}:limits")
 
 
 async def test_what_left_lately_is_found_without_reading_all_attempts(

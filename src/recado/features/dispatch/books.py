@@ -36,6 +36,7 @@ BUSY_SECONDS = 0.05  # between two looks at whether another filler is done
 # A claim leaves within five minutes or goes back; then its request may take its time.
 LONGEST_ON_ITS_WAY = timedelta(minutes=7)
 CHUNK = 2_000  # books in one call
+AT_ONCE = 4  # transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,25 @@ class Books:
         Raises:
             RedisError, DATABASE_AWAY: They stay closed.
         """
-        by_owner = sorted(closed, key=_owner)
-        for owner, group in itertools.groupby(by_owner, _owner):
-            claim_key = f"{self._prefix}:{OPENED}:filling:{':'.join(owner)}"
-            claim = secrets.token_hex(8)
-            if not await self._redis.set(claim_key, claim, nx=True, ex=CLAIM_SECONDS):
-                await asyncio.sleep(BUSY_SECONDS)
-                continue
-            try:
-                await asyncio.sleep(GRANT_LIFE)
-                await self._fill_group(list(group), claim_key, claim)
-            finally:
-                await self._redis.delete(claim_key)
+        owners = itertools.groupby(sorted(closed, key=_owner), _owner)
+        groups = [(":".join(owner), list(group)) for owner, group in owners]
+        at_once = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._fill_once(owner, group, at_once) for owner, group in groups))
+
+    async def _fill_once(
+        self, owner: str, group: Sequence[Limit], at_once: asyncio.Semaphore
+    ) -> None:
+        claim_key = f"{self._prefix}:{OPENED}:filling:{owner}"
+        claim = secrets.token_hex(8)
+        if not await self._redis.set(claim_key, claim, nx=True, ex=CLAIM_SECONDS):
+            await asyncio.sleep(BUSY_SECONDS)
+            return
+        try:
+            await asyncio.sleep(GRANT_LIFE)
+            async with at_once:
+                await self._fill_group(group, claim_key, claim)
+        finally:
+            await self._redis.delete(claim_key)
 
     async def _fill_group(self, group: Sequence[Limit], claim_key: str, claim: str) -> None:
         seconds, microseconds = await self._redis.time()

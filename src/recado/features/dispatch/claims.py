@@ -19,9 +19,10 @@ from recado.platform.postgres import Database
 class Claim:
     """One part that is ours to send, with all that its text needs.
 
-    ``closed``: its contact has gone or has opted out, so it must be given back unsent. ``parts``:
-    how many there were at the last try; ``part_text`` and ``following``: what this part and the one
-    after it say, if the message has several and that is on record.
+    ``closed``: its contact has gone or has opted out, so it must be given back unsent. ``answers``:
+    its contact has written to this channel within 24 hours, Meta's customer service window.
+    ``parts``: how many there were at the last try; ``part_text`` and ``following``: what this part
+    and the one after it say, if the message has several and that is on record.
     """
 
     reference: Reference
@@ -33,6 +34,7 @@ class Claim:
     values: Mapping[str, str | None]
     closed: bool
     timezone: str | None = None
+    answers: bool = False
     claimed_at: float = 0.0  # on the monotonic clock
     parts: int = 1
     part_text: str | None = None
@@ -134,6 +136,7 @@ def _claim(row: Mapping[str, Any]) -> Claim:
         parts=row["parts"],
         part_text=row["part_text"],
         following=row["following"],
+        answers=row["answers"],
         timezone=row["timezone"],
         claimed_at=time.monotonic(),
     )

@@ -10,6 +10,7 @@ from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.books import Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
+from recado.features.dispatch.installation import Installation, with_permit
 from recado.features.dispatch.leases import SQL, Lease
 from recado.features.dispatch.limiter import (
     BooksClosed,
@@ -46,6 +47,7 @@ class Ledger:
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
         )
         self._books = Books(runtime.redis, runtime.db, lease.workspace_id)
+        self._installation = Installation(runtime)
 
     async def plan(self) -> ChannelPlan:
         """The channel and what it may send for, as of now."""
@@ -63,6 +65,19 @@ class Ledger:
         Raises:
             LeaseLost: Nothing will be granted under this lease.
         """
+        if not asking or not self._installation.limited:
+            return await self._reserve(asking, paths)
+        permit = await self._installation.reserve(asking)
+        if permit is None:
+            return None
+        allowed = asking[: len(permit.granted)]
+        grant = await self._reserve(allowed, paths)
+        used = {allowed[place].reference for place in grant.granted} if grant else set()
+        unused = [one for one in allowed if one.reference not in used]
+        await self._installation.give_back(unused, permit)
+        return grant and with_permit(grant, permit)
+
+    async def _reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant | None:
         try:
             return await self.limiter.reserve(asking, paths)
         except BooksClosed as closed:

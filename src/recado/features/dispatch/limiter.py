@@ -15,8 +15,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from recado.domain.ids import ChannelId, Reference, RunId, WorkspaceId
-from recado.domain.limits import Limit, Path
-from recado.features.dispatch.asks import SECOND_US, Asking, Book, Sheet
+from recado.domain.limits import Kind, Limit, Path, Scope
+from recado.features.dispatch.asks import SECOND_US, Asking, Book, Sheet, book_key, life_ms
 from recado.features.gates.service import contact_gate, run_gate
 from recado.platform.redis import key, script
 
@@ -250,6 +250,24 @@ class ChannelLimiter(Limiter):
             run_gate(self._workspace_id, asking.run_id),
             contact_gate(self._workspace_id, asking.contact_id),
         )
+
+
+async def count_inbound(
+    redis: "Redis", workspace_id: WorkspaceId, channels: Mapping[ChannelId, int]
+) -> None:
+    """Count received messages against the second's limit of their channels.
+
+    Meta, throughput: what a number receives counts together with what it sends.
+    """
+    seconds, microseconds = await redis.time()
+    now = int(seconds) * SECOND_US + int(microseconds)
+    async with redis.pipeline(transaction=False) as pipe:
+        for channel, count in channels.items():
+            second = Limit(Scope.CHANNEL, str(channel), "perSecond", Kind.LOG, 1, 1.0)
+            book = book_key(key(workspace_id), second)
+            pipe.zadd(book, {f"in:{secrets.token_hex(6)}": now for _ in range(count)})
+            pipe.pexpire(book, life_ms(second))
+        await pipe.execute()
 
 
 def _wait(

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from recado.domain import limits, pacing
+from recado.domain import campaign_settings, limits, pacing, presets
 from recado.domain.ids import CampaignId
 from recado.domain.limits import Limit, Path, Scope
 from recado.domain.pacing import Pacing
 from recado.features.channels.service import OpenChannel
+from recado.features.settings import rate_limits
+from recado.platform.postgres import Transaction
 
 UNLIMITED = 1_000_000  # requests in flight
 
@@ -29,9 +31,23 @@ class Shared:
     presets: Mapping[str, Pacing]
 
 
+async def shared(tx: Transaction, saved: Mapping[str, Any]) -> Shared:
+    """What a workspace limits.
+
+    Args:
+        tx: Inside the workspace.
+        saved: Its settings.
+    """
+    return Shared(
+        limits=await rate_limits.of_workspace(tx),
+        per_contact_daily=campaign_settings.shown(saved)["perContactDaily"],
+        presets=presets.known(saved),
+    )
+
+
 def path(
     channel: OpenChannel,
-    shared: Shared,
+    of_all: Shared,
     *,
     campaign: CampaignId,
     own: Mapping[str, Any],
@@ -42,20 +58,20 @@ def path(
 
     Args:
         channel: With its pacing in effect.
-        shared: Of its workspace.
+        of_all: Of its workspace.
         campaign: Which.
         own: Its own pacing, as it was given.
         created_by: Who made it.
         now: For the age of the channel.
     """
     subject = f"{channel.id}.{campaign}"
-    wishes = pacing.apply(pacing.UNLIMITED, own, shared.presets)
+    wishes = pacing.apply(pacing.UNLIMITED, own, of_all.presets)
     together = pacing.tightest(channel.pacing, wishes)
     of_campaign = limits.of_pacing(Scope.CAMPAIGN, subject, wishes, age_days=None)
     found = [
         *of_channel(channel, now),
         *of_campaign,
-        *limits.shared(Scope.WORKSPACE, shared.limits),
+        *of_workspace(of_all),
     ]
     if together.per_minute_per_user:
         found.append(limits.of_user(created_by or "workspace", together.per_minute_per_user))
@@ -67,10 +83,10 @@ def path(
     off = [
         *limits.missing(Scope.CHANNEL, str(channel.id), found),
         *limits.missing(Scope.CAMPAIGN, subject, found),
-        *limits.shared_missing(Scope.WORKSPACE, shared.limits),
+        *limits.shared_missing(Scope.WORKSPACE, of_all.limits),
     ]
-    if shared.per_contact_daily:
-        of_contact.append(limits.of_contact(shared.per_contact_daily))
+    if of_all.per_contact_daily:
+        of_contact.append(limits.of_contact(of_all.per_contact_daily))
     else:
         off.append(limits.mark(Scope.CONTACT, "", limits.CONTACT_DAILY))
     return Path(tuple(found), tuple(of_contact), together.in_flight or UNLIMITED, tuple(off))
@@ -80,3 +96,8 @@ def of_channel(channel: OpenChannel, now: datetime) -> list[Limit]:
     """The limits of a channel itself, whatever is sent through it."""
     age_days = (now - channel.created_at) / timedelta(days=1)
     return limits.of_pacing(Scope.CHANNEL, str(channel.id), channel.pacing, age_days=age_days)
+
+
+def of_workspace(shared: Shared) -> list[Limit]:
+    """The limits of a workspace, whatever its channels are."""
+    return limits.shared(Scope.WORKSPACE, shared.limits)

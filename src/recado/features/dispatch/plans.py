@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from recado.domain import campaign_settings, pacing, presets, rendering, splitting
+from recado.domain import pacing, rendering, splitting
 from recado.domain.deliveries import DeliveryState
 from recado.domain.errors import RecadoError
 from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
@@ -23,7 +23,6 @@ from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.hours import Hours
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
-from recado.features.settings import rate_limits
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.runtime import Runtime
@@ -150,7 +149,7 @@ class Ready:
     def asking(self, chance: float) -> Asking:
         """The question whether it may leave now."""
         claim = self.claim
-        return Asking(claim.reference, claim.run_id, claim.contact_id, chance=chance)
+        return Asking(claim.reference, claim.run_id, claim.contact_id, claim.answers, chance)
 
 
 async def load_plan(
@@ -163,13 +162,8 @@ async def load_plan(
             raise LookupError(f"channel {channel_id} has gone")
         rows = await tx.all(SQL["runs"], workspace_id=workspace_id, channel_id=channel_id)
         saved = await settings.saved(tx)
-        of_workspace = await rate_limits.of_workspace(tx)
+        shared = await paths.shared(tx, saved)
     opened, now = opened_channel(channel, runtime, saved), clock.now()
-    shared = paths.Shared(
-        limits=of_workspace,
-        per_contact_daily=campaign_settings.shown(saved)["perContactDaily"],
-        presets=presets.known(saved),
-    )
     plans = [_plan(row, opened, shared, now) for row in rows]
     return ChannelPlan(opened, {plan.run_id: plan for plan in plans})
 

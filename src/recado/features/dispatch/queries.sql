@@ -112,6 +112,16 @@ JOIN workspace w ON w.id = r.workspace_id
 WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = %(channel_id)s
   AND r.status IN ('preparing', 'running', 'paused');
 
+-- name: runs_of_channels
+-- What several channels may send for, and how much of it waits.
+SELECT cc.channel_id, r.campaign_id, r.pending, c.pacing, c.created_by
+FROM campaign_channel cc
+JOIN run r ON r.workspace_id = cc.workspace_id AND r.campaign_id = cc.campaign_id
+JOIN campaign c ON c.workspace_id = r.workspace_id AND c.id = r.campaign_id
+WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = ANY(%(channels)s)
+  AND r.status = 'running'
+ORDER BY cc.channel_id, r.campaign_id;
+
 -- name: run_statuses
 SELECT id, status FROM run WHERE workspace_id = %(workspace_id)s AND id = ANY(%(runs)s);
 
@@ -171,7 +181,11 @@ WITH open AS (
 SELECT d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part AS part, d.claims AS attempt,
        d.attempts, d.text, c.name, c.email, c.condominio, c.endereco, c.cargo, c.custom, c.timezone,
        (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed,
-       d.parts, parts.text AS part_text, following.text AS following
+       d.parts, parts.text AS part_text, following.text AS following,
+       EXISTS (SELECT FROM conversation v
+           WHERE v.workspace_id = %(workspace_id)s AND v.contact_id = d.contact_id
+             AND v.channel_id = %(channel_id)s AND v.last_inbound_at > %(now)s - interval '1 day'
+       ) AS answers
 FROM claimed d
 JOIN parts ON parts.delivery_id = d.id
 LEFT JOIN LATERAL (

@@ -1,12 +1,16 @@
 """Turning stored callbacks into states of deliveries, in bulk."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+from redis.exceptions import RedisError
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
 from recado.domain.phones import phone_key
 from recado.features.contacts import consent, reach
-from recado.features.dispatch import leases, progress_feed
+from recado.features.dispatch import leases, limiter, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
@@ -54,6 +58,7 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
                 errors=errors,
             )
         await _note_reach(runtime, workspace_id, moved)
+        await _count_inbound(runtime, workspace_id, written)
         applied += len(rows)
         await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
         campaigns = [CampaignId(row["campaign_id"]) for row in moved]
@@ -85,6 +90,16 @@ def _events(
             elif isinstance(event, InboundEvent):
                 written.append((channel, event))
     return reports, written, errors
+
+
+async def _count_inbound(
+    runtime: Runtime, workspace_id: WorkspaceId, written: Sequence[tuple[ChannelId, InboundEvent]]
+) -> None:
+    """With Redis away nothing leaves either, so there is no limit to count against."""
+    if written:
+        with suppress(RedisError, OSError):
+            counts = Counter(channel for channel, _ in written)
+            await limiter.count_inbound(runtime.redis, workspace_id, counts)
 
 
 async def _note_conversations(

@@ -1,0 +1,73 @@
+"""Limits of the whole installation: asked in a call of their own, before those of the channel.
+
+Their keys are not in the slot of any workspace, so one script cannot see both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recado.domain import limits
+from recado.domain.ids import RunId
+from recado.domain.limits import Path, Scope
+from recado.features.dispatch.asks import Asking
+from recado.features.dispatch.books import INSTALLATION, Books
+from recado.features.dispatch.limiter import BooksClosed, Grant, Limiter
+from recado.features.dispatch.paths import UNLIMITED
+from recado.platform import settings
+from recado.platform.runtime import Runtime
+
+_ANY = RunId(0)
+
+
+def path() -> Path:
+    """What the host has set; no limits by default."""
+    sending = settings.sending()
+    given = {
+        "perSecond": sending.limit_per_second,
+        "perMinute": sending.limit_per_minute,
+        "perDay": sending.limit_per_day,
+    }
+    kept = {name: most for name, most in given.items() if most}
+    return Path(
+        limits=tuple(limits.shared(Scope.INSTALLATION, kept)),
+        slots=UNLIMITED,
+        off=tuple(limits.shared_missing(Scope.INSTALLATION, kept)),
+    )
+
+
+def with_permit(grant: Grant, permit: Grant) -> Grant:
+    """A channel's answer about the first few, and the installation's about those it held back."""
+    longest = permit.ahead[_ANY]
+    ahead = {
+        run: replace(longest, full=wait.full) if longest.seconds > wait.seconds else wait
+        for run, wait in grant.ahead.items()
+    }
+    return replace(grant, held={**permit.held, **grant.held}, ahead=ahead)
+
+
+class Installation:
+    """Asks for requests of any workspace."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._path = path()
+        self._limiter = Limiter(runtime.redis, INSTALLATION)
+        self._books = Books(runtime.redis, runtime.db, None)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is anything to ask."""
+        return bool(self._path.limits)
+
+    async def reserve(self, asking: Sequence[Asking]) -> Grant | None:
+        """Ask for attempts, in order; None if books had to be filled first."""
+        anyhow = [Asking(one.reference, _ANY, None) for one in asking]
+        try:
+            return await self._limiter.reserve(anyhow, {_ANY: self._path})
+        except BooksClosed as closed:
+            await self._books.fill(closed.limits)
+            return None
+
+    async def give_back(self, asking: Sequence[Asking], grant: Grant) -> None:
+        """Undo grants that are not used."""
+        if asking:
+            await self._limiter.take_back([one.reference for one in asking], grant)
