@@ -190,7 +190,7 @@ class Ledger:
         """Redis says that their run or contact is closed; PostgreSQL knows for certain."""
         await self.release([asking.reference for asking, _ in attempts])
         async with self._db.workspace(self._workspace_id) as tx:
-            runs = await self._open_runs(tx, {asking.run_id for asking, _ in attempts})
+            runs = await _open_runs(tx, {asking.run_id for asking, _ in attempts})
             contacts = await _open_contacts(
                 tx, {asking.contact_id for asking, _ in attempts if asking.contact_id}
             )
@@ -199,10 +199,6 @@ class Ledger:
         }
         seen = {closed.gate: closed.held for _, closed in attempts if closed.gate in may_open}
         await gates.reopen(self._runtime.redis, seen)
-
-    async def _open_runs(self, tx: Transaction, runs: Collection[RunId]) -> list[RunId]:
-        rows = await tx.all(SQL["run_statuses"], workspace_id=self._workspace_id, runs=sorted(runs))
-        return [RunId(row["id"]) for row in rows if row["status"] in OPEN]
 
     async def complete(self, runs: Sequence[RunId]) -> None:
         """Complete those of these runs that are done."""
@@ -258,6 +254,18 @@ class Ledger:
             plan,
             back_off_until=back_off_until,
         )
+
+
+async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> list[ContactId]:
+    rows = await tx.all(
+        SQL["contacts_closed"], workspace_id=tx.workspace_id, contacts=sorted(contacts)
+    )
+    return [ContactId(row["id"]) for row in rows if not row["closed"]]
+
+
+async def _open_runs(tx: Transaction, runs: Collection[RunId]) -> list[RunId]:
+    rows = await tx.all(SQL["run_statuses"], workspace_id=tx.workspace_id, runs=sorted(runs))
+    return [RunId(row["id"]) for row in rows if row["status"] in OPEN]
 
 
 async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> list[ContactId]:
