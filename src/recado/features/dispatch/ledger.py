@@ -266,10 +266,3 @@ async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> li
 async def _open_runs(tx: Transaction, runs: Collection[RunId]) -> list[RunId]:
     rows = await tx.all(SQL["run_statuses"], workspace_id=tx.workspace_id, runs=sorted(runs))
     return [RunId(row["id"]) for row in rows if row["status"] in OPEN]
-
-
-async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> list[ContactId]:
-    rows = await tx.all(
-        SQL["contacts_closed"], workspace_id=tx.workspace_id, contacts=sorted(contacts)
-    )
-    return [ContactId(row["id"]) for row in rows if not row["closed"]]
