@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from recado.bootstrap import open_runtime
 from recado.features.campaigns import jobs as campaigns
+from recado.features.dispatch import jobs as dispatch
 from recado.platform import migrations
 from recado.platform.postgres import Database
 from recado.platform.queue import JobQueue
@@ -40,5 +41,6 @@ async def own_runtime(
         queue=JobQueue(database_url),
     )
     opened.queue.add("campaigns", campaigns.blueprint(opened))
+    opened.queue.add("dispatch", dispatch.blueprint(opened))
     yield opened
     await opened.close()

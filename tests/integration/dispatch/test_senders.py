@@ -8,6 +8,7 @@ import pytest
 from tests.integration.dispatch.driving import Number, Simulator
 
 from recado.domain.ids import RunId
+from recado.features.dispatch import failover
 
 NewNumber = Callable[..., Awaitable[Number]]
 
@@ -76,3 +77,97 @@ async def test_a_number_takes_what_is_its_own_and_what_is_anybodys_alike(number:
         True: 5,
         False: 5,
     }
+
+
+async def dealt(numbers: list[Number], count: int = 30, *, fail_over: bool = True) -> RunId:
+    """A run whose deliveries are bound to three numbers in equal parts."""
+    one, *others = numbers
+    run_id = await one.run(count, channels=[other.channel_id for other in others])
+    for place, sender in enumerate(numbers):
+        await bind(one, run_id, place, sender)
+    await one.execute("UPDATE campaign SET fail_over = %(may)s", may=fail_over)
+    return run_id
+
+
+async def bound(number: Number, run_id: RunId) -> Counter[int]:
+    """How many deliveries of a run each number has, by its id; 0: any number."""
+    return Counter(row["sender_id"] for row in await number.deliveries(run_id))
+
+
+HOW_ONE_DROPS_OUT = [
+    "UPDATE channel SET paused_reason = '190: expired' WHERE id = %(id)s",
+    "UPDATE channel SET status = 'disconnected' WHERE id = %(id)s",
+    "UPDATE channel SET status = 'blocked' WHERE id = %(id)s",
+    "UPDATE channel SET deleted_at = now() WHERE id = %(id)s",
+    "DELETE FROM campaign_channel WHERE channel_id = %(id)s",
+]
+PAUSED, *_, DELETED, LEFT = HOW_ONE_DROPS_OUT
+
+
+@pytest.mark.parametrize("how", HOW_ONE_DROPS_OUT)
+async def test_for_a_number_that_has_dropped_out_the_others_step_in(
+    how: str, numbers: list[Number]
+) -> None:
+    one, two, three = numbers
+    run_id = await dealt(numbers)
+    await one.execute(how, id=one.channel_id)
+    await failover.set_free(one.runtime, one.workspace_id)
+    assert await bound(one, run_id) == {0: 10, two.channel_id: 10, three.channel_id: 10}
+    ledger = two.ledger()
+    await ledger.take()
+    plan = await ledger.plan()
+    assert len(await ledger.claim(plan, 50, plan.sending)) == 20
+
+
+@pytest.mark.parametrize(("how", "waits"), [(PAUSED, True), (DELETED, False), (LEFT, False)])
+async def test_what_has_begun_waits_for_its_number_while_that_may_come_back(
+    how: str, waits: bool, numbers: list[Number]
+) -> None:
+    run_id = await dealt(numbers, 3)
+    one = numbers[0]
+    await one.execute("UPDATE delivery SET parts = 2, next_part = 2, lane = 2")
+    await one.execute(how, id=one.channel_id)
+    await failover.set_free(one.runtime, one.workspace_id)
+    assert (await bound(one, run_id))[one.channel_id if waits else 0] == 1
+    ledger = numbers[1].ledger()
+    await ledger.take()
+    plan = await ledger.plan()
+    assert len(await ledger.claim(plan, 50, plan.sending)) == (1 if waits else 2)
+
+
+async def test_where_no_number_may_step_in_each_delivery_waits_for_its_own(
+    numbers: list[Number],
+) -> None:
+    run_id = await dealt(numbers, fail_over=False)
+    await numbers[0].execute(PAUSED, id=numbers[0].channel_id)
+    assert await failover.set_free(numbers[0].runtime, numbers[0].workspace_id) == 0
+    assert await bound(numbers[0], run_id) == {one.channel_id: 10 for one in numbers}
+
+
+async def test_where_no_number_is_left_to_step_in_nothing_changes(numbers: list[Number]) -> None:
+    run_id = await dealt(numbers)
+    for one in numbers:
+        await one.execute(PAUSED, id=one.channel_id)
+    assert await failover.set_free(numbers[0].runtime, numbers[0].workspace_id) == 0
+    assert 0 not in await bound(numbers[0], run_id)
+
+
+async def test_a_number_whose_token_has_expired_is_stepped_in_for_at_once(
+    numbers: list[Number], simulator: Simulator
+) -> None:
+    one, two, three = numbers
+    run_id = await dealt(numbers, 60)
+    await simulator.faults(
+        {"fault": {"kind": "error", "code": 190}, "match": {"channel": one.number}, "count": 1}
+    )
+    async with asyncio.timeout(20):
+        await one.driver().drive()
+        async with one.runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
+            [job] = await tx.all(
+                "SELECT (args ->> 'workspace_id')::bigint AS workspace FROM procrastinate_jobs"
+                " WHERE task_name = 'dispatch:fail_over' AND status = 'todo'"
+            )
+        await failover.set_free(one.runtime, job["workspace"])
+        await asyncio.gather(two.driver().drive(), three.driver().drive())
+    assert sum(await shares(simulator, numbers)) == 60
+    assert (await one.run_row(run_id))["status"] == "completed"

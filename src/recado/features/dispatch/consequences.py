@@ -12,7 +12,7 @@ from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, Workspace
 from recado.domain.retry import ContactEffect, Verdict
 from recado.features.channels import service as channels
 from recado.features.contacts import consent, reach
-from recado.features.dispatch import progress_feed, suspicion
+from recado.features.dispatch import failover, progress_feed, suspicion
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.plans import ChannelPlan
 from recado.features.dispatch.records import Result
@@ -141,6 +141,7 @@ async def pause_channel(
         if not await channels.pause(tx, channel_id, until=None, reason=because):
             return
         await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel_id, reason=because)
+        await failover.defer(runtime, tx)
     log.error("channel paused", channel=channel_id, reason=because)
 
 

@@ -7,7 +7,7 @@ from procrastinate.blueprints import Blueprint
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import RunState
 from recado.domain.schedules import Verdict
-from recado.features.dispatch import hours, leases, progress_feed
+from recado.features.dispatch import failover, hours, leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs, reopen_runs
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.transactions import short
@@ -29,6 +29,11 @@ def blueprint(runtime: Runtime) -> Blueprint:
     async def sweep(timestamp: int) -> None:
         del timestamp
         await sweep_runs(runtime)
+        await failover.set_free(runtime)
+
+    @tasks.task(name="fail_over", queue="campaign-scheduler")
+    async def fail_over(*, workspace_id: int) -> None:
+        await failover.set_free(runtime, WorkspaceId(workspace_id))
 
     return tasks
 
