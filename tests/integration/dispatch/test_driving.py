@@ -5,11 +5,11 @@ import itertools
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.dispatch.driving import Number, Simulator
+from tests.integration.dispatch.driving import Number, Simulator, until
 from tests.integration.dispatch.transports import Answering, FarAway, Unlucky
 
 from recado.features.dispatch import driver as driver_module
-from recado.features.dispatch import takeover
+from recado.features.dispatch import takeover, turnstile
 from recado.features.gates import service as gates
 from recado.platform.redis import key
 from recado.providers.base import HttpAnswer, HttpRequest
@@ -58,6 +58,33 @@ async def test_connections_slower_than_a_grant_cost_no_turn(
     times = [row["at"] for row in await simulator.log(number.number)]
     assert len(times) == 3
     assert all(0.9 < later - earlier < 2.5 for earlier, later in itertools.pairwise(times))
+
+
+async def test_what_has_waited_too_long_for_its_turn_goes_back(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "LONGEST_TURN_SECONDS", 0.2)
+    monkeypatch.setattr(driver_module, "IDLE_WAIT", 0.05)
+    run_id = await number.run(3, pacing={"inFlight": 1})
+    answered = asyncio.Event()
+
+    async def slow(_: HttpRequest) -> HttpAnswer:
+        await answered.wait()
+        return HttpAnswer(200, {}, b'{"messages": [{"id": "wamid.1"}]}')
+
+    driving = asyncio.create_task(number.driver(transport=Answering(slow)).drive())
+
+    async def two_wait_again() -> bool:
+        rows = await number.deliveries(run_id)
+        back = [row for row in rows if row["status"] == "pending" and row["claims"] == 1]
+        return len(back) == 2 and {row["attempts"] for row in back} == {0}
+
+    try:
+        await until(two_wait_again, "the claims' return")
+    finally:
+        answered.set()
+    assert await driving is None
+    assert await number.statuses(run_id) == {"sent": 3}
 
 
 async def test_a_run_ends_at_once_though_its_last_message_cannot_be_written(

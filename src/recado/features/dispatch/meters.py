@@ -1,5 +1,6 @@
 """What the limits hold now: how much of each is used, what is left, and when it refills."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from recado.platform import clock
 from recado.platform.postgres import Row
 from recado.platform.redis import key
 from recado.platform.runtime import Runtime
+
+AT_ONCE = 500  # limits in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,13 @@ async def read(
         one.id: _limits(one, shared, [row for row in rows if row["channel_id"] == one.id], now)
         for one in opened
     }
-    everything = dict.fromkeys([*of_workspace, *(x for each in of_channels.values() for x in each)])
-    grant = await _look(runtime, workspace_id, list(everything))
+    of_all = [*of_workspace, *itertools.chain.from_iterable(of_channels.values())]
+    everything = list(dict.fromkeys(of_all))
+    meters: dict[Limit, Meter] = {}
+    for first in range(0, len(everything), AT_ONCE):
+        some = everything[first : first + AT_ONCE]
+        meters |= _meters(await _look(runtime, workspace_id, some), some, now)
     flying = await _flying(runtime, workspace_id, list(of_channels))
-    meters = _meters(grant, list(everything), now)
     names = {channel.id: channel.name for channel in found}
     return Meters(
         workspace=[meters[one] for one in of_workspace],
