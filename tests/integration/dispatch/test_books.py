@@ -118,6 +118,16 @@ async def test_what_is_under_way_counts_as_if_it_left_now(number: Number) -> Non
     assert len(grant.granted) == 1
 
 
+async def test_a_callback_that_was_faster_than_the_record_hides_nothing(number: Number) -> None:
+    await paced(number, {"capDaily": 4})
+    _, ledger, _ = await claimed(number, 3)
+    run_id = await number.run(1)
+    await number.execute("UPDATE delivery SET status = 'delivered' WHERE status = 'sending'")
+    await forget(number)
+    await ledger.take()
+    assert len((await asked(ledger, run_id, 9)).granted) == 1
+
+
 async def test_a_campaigns_own_limit_counts_its_own_messages(number: Number) -> None:
     await paced(number, {})
     slow = await sent(number, 3)

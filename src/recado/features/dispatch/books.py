@@ -35,6 +35,8 @@ CLAIM_SECONDS = 15  # a filler that died holds the others up for so long
 BUSY_SECONDS = 0.05  # between two looks at whether another filler is done
 # A claim leaves within five minutes or goes back; then its request may take its time.
 LONGEST_ON_ITS_WAY = timedelta(minutes=7)
+# A worker keeps outcomes for as long as PostgreSQL is away.
+LONGEST_UNRECORDED = timedelta(hours=1)
 CHUNK = 2_000  # books in one call
 AT_ONCE = 4  # transactions
 
@@ -153,7 +155,9 @@ async def _entries(
     params = {"workspace_id": workspace_id, "now": now, **asdict(whose(limit))}
     if limit.kind is Kind.MINUTES:
         since = limits.first_minute(now, limit.seconds + limits.MINUTE)
-        rows = await tx.all(SQL["used_minutes"], since=since, **params)
+        rows = await tx.all(
+            SQL["used_minutes"], since=since, claimed_since=now - LONGEST_UNRECORDED, **params
+        )
         return [(None, [(_minute(row["minute"]), str(row["requests"])) for row in rows])]
     if limit.kind is Kind.INTERVAL:
         since = now - LONGEST_ON_ITS_WAY

@@ -460,7 +460,8 @@ SELECT greatest((
 ));
 
 -- name: used_minutes
--- How many left in each minute; what is under way is not noted yet and may leave in this one.
+-- How many left in each minute; what is under way is not noted yet and may leave in this one, even
+-- if a callback has told already that it arrived.
 SELECT minute, sum(requests)::bigint AS requests FROM (
     SELECT u.minute, u.requests FROM usage u
     WHERE (%(workspace_id)s::bigint IS NULL OR u.workspace_id = %(workspace_id)s)
@@ -468,11 +469,12 @@ SELECT minute, sum(requests)::bigint AS requests FROM (
       AND (%(channel_id)s::bigint IS NULL OR u.channel_id = %(channel_id)s)
       AND (%(campaign_id)s::bigint IS NULL OR u.campaign_id = %(campaign_id)s)
     UNION ALL
-    SELECT date_trunc('minute', %(now)s::timestamptz), count(*) FROM delivery d
+    SELECT date_trunc('minute', %(now)s::timestamptz), count(*) FROM attempt a
+    JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
     JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
-    WHERE (%(workspace_id)s::bigint IS NULL OR d.workspace_id = %(workspace_id)s)
-      AND d.status = 'sending'
-      AND (%(channel_id)s::bigint IS NULL OR d.channel_id = %(channel_id)s)
+    WHERE (%(workspace_id)s::bigint IS NULL OR a.workspace_id = %(workspace_id)s)
+      AND a.status = 'claimed' AND a.claimed_at > %(claimed_since)s
+      AND (%(channel_id)s::bigint IS NULL OR a.channel_id = %(channel_id)s)
       AND (%(campaign_id)s::bigint IS NULL OR r.campaign_id = %(campaign_id)s)
     HAVING count(*) > 0
 ) counted
