@@ -55,6 +55,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "unknownGraceMinutes": Setting(
         15, _whole(0, LONGEST_GRACE_MINUTES), f"whole minutes from 0 to {LONGEST_GRACE_MINUTES}"
     ),
+    "resendUnknown": Setting(False, lambda value: isinstance(value, bool), "true or false"),
 }
 """Besides these, every key of pacing may be set: it holds for all channels that do not set it."""
 

@@ -46,6 +46,7 @@ class DeliveryEvent(StrEnum):
     REPORTED_READ = "reported_read"
     REPORTED_FAILED = "reported_failed"
     REOPENED = "reopened"
+    RESENT = "resent"
 
 
 _P = DeliveryState.PENDING
@@ -141,6 +142,8 @@ TRANSITIONS: Final[Mapping[DeliveryEvent, Mapping[DeliveryState, DeliveryState]]
     DeliveryEvent.REPORTED_READ: _raised_to(_READ),
     DeliveryEvent.REPORTED_FAILED: _raised_to(_FAILED, by_failure=True),
     DeliveryEvent.REOPENED: {_FAILED: _P, _UNKNOWN: _P},
+    # After its grace, where the workspace chose to have sent again what may have been sent.
+    DeliveryEvent.RESENT: {_UNKNOWN: _P},
 }
 
 ACTORS: Final[Mapping[DeliveryEvent, frozenset[Actor]]] = {
@@ -161,6 +164,7 @@ ACTORS: Final[Mapping[DeliveryEvent, frozenset[Actor]]] = {
     DeliveryEvent.REPORTED_READ: frozenset({Actor.PROVIDER}),
     DeliveryEvent.REPORTED_FAILED: frozenset({Actor.PROVIDER}),
     DeliveryEvent.REOPENED: frozenset({Actor.PERSON}),
+    DeliveryEvent.RESENT: frozenset({Actor.SCHEDULER}),
 }
 
 

@@ -83,7 +83,8 @@ TRANSITIONS: Final[Mapping[RunEvent, Mapping[RunState, RunState]]] = {
         _S.RUNNING: _S.FAILED,
         _S.PAUSED: _S.FAILED,
     },
-    # By the retry of a dead letter, which changes nothing where the run goes on anyhow.
+    # By the retry of a dead letter or of an unknown outcome, which changes nothing where the run
+    # goes on anyhow.
     RunEvent.REOPEN: {
         _S.COMPLETED: _S.RUNNING,
         _S.SCHEDULED: _S.RUNNING,
@@ -102,7 +103,7 @@ ACTORS: Final[Mapping[RunEvent, frozenset[Actor]]] = {
     RunEvent.CANCEL: frozenset({Actor.PERSON}),
     RunEvent.FINISH: frozenset({Actor.WORKER, Actor.SCHEDULER}),
     RunEvent.FAIL: frozenset({Actor.SCHEDULER}),
-    RunEvent.REOPEN: frozenset({Actor.PERSON}),
+    RunEvent.REOPEN: frozenset({Actor.PERSON, Actor.SCHEDULER}),
     RunEvent.REPEAT: frozenset({Actor.WORKER, Actor.SCHEDULER}),
 }
 

@@ -85,15 +85,16 @@ def test_what_would_send_twice_is_not_allowed(state: S, event: E) -> None:
     assert state.value in caught.value.message()
 
 
-def test_only_a_person_brings_back_what_is_settled_but_for_parts_that_had_not_left() -> None:
+def test_only_a_person_or_a_choice_brings_back_what_is_settled_but_for_parts_not_left() -> None:
     back = {
         event
         for event, ways in TRANSITIONS.items()
         for state, after in ways.items()
         if state in SETTLED and after not in SETTLED
     }
-    assert back == {E.REOPENED, E.PART_ACCEPTED, E.PART_ARRIVED}
+    assert back == {E.REOPENED, E.RESENT, E.PART_ACCEPTED, E.PART_ARRIVED}
     assert ACTORS[E.REOPENED] == {Actor.PERSON}
+    assert TRANSITIONS[E.RESENT] == {S.UNKNOWN: S.PENDING}
 
 
 def test_only_what_is_pending_is_ever_claimed() -> None:

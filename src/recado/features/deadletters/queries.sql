@@ -26,7 +26,8 @@ WHERE workspace_id = %(workspace_id)s AND delivery_id = %(delivery_id)s
 ORDER BY part, number;
 
 -- name: retry
--- Back to waiting, in the lane of retries, with all tries allowed anew. A cancelled run's are left,
+-- Back to waiting, in the lane of retries, with all tries allowed anew; but never more than ten of
+-- them in five minutes, however often somebody asks for it. A cancelled run's are left,
 -- and those of a recurring campaign that was cancelled between two runs.
 WITH given AS (
     SELECT d.id FROM delivery d
@@ -39,7 +40,11 @@ WITH given AS (
     ORDER BY d.id FOR UPDATE OF d
 )
 UPDATE delivery d
-SET status = 'pending', lane = 1, due_at = now(), attempts = 0, failed_at = NULL
+SET status = 'pending', lane = 1, attempts = 0, failed_at = NULL,
+    due_at = greatest(now(), (
+        SELECT a.claimed_at + interval '5 minutes 1 second' FROM attempt a
+        WHERE a.workspace_id = d.workspace_id AND a.delivery_id = d.id
+        ORDER BY a.claimed_at DESC OFFSET 9 LIMIT 1))
 FROM given WHERE d.workspace_id = %(workspace_id)s AND d.id = given.id
 RETURNING d.run_id;
 

@@ -22,7 +22,8 @@ class Claim:
     ``closed``: its contact has gone or has opted out, so it must be given back unsent. ``answers``:
     its contact has written to this channel within 24 hours, Meta's customer service window.
     ``parts``: how many there were at the last try; ``part_text`` and ``following``: what this part
-    and the one after it say, if the message has several and that is on record.
+    and the one after it say, if the message has several and that is on record. ``recent``: when it
+    was tried in the last five minutes; ``unsure``: an earlier try may have arrived.
     """
 
     reference: Reference
@@ -39,6 +40,8 @@ class Claim:
     parts: int = 1
     part_text: str | None = None
     following: str | None = None
+    recent: Sequence[datetime] = ()
+    unsure: bool = False
 
 
 async def claim(
@@ -139,4 +142,6 @@ def _claim(row: Mapping[str, Any]) -> Claim:
         answers=row["answers"],
         timezone=row["timezone"],
         claimed_at=time.monotonic(),
+        recent=row["recent"] or (),
+        unsure=row["unsure"],
     )

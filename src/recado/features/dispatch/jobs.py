@@ -11,6 +11,7 @@ from recado.features.dispatch import failover, hours, leases, progress_feed
 from recado.features.dispatch.finishing import finish_runs, reopen_runs
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.transactions import short
+from recado.features.dispatch.unknowns import resend_unknown
 from recado.platform import clock, logging
 from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
@@ -34,6 +35,12 @@ def blueprint(runtime: Runtime) -> Blueprint:
     @tasks.task(name="fail_over", queue="campaign-scheduler")
     async def fail_over(*, workspace_id: int) -> None:
         await failover.set_free(runtime, WorkspaceId(workspace_id))
+
+    @tasks.periodic(cron="* * * * *")
+    @tasks.task(name="resend_unknown", queue="message-retry", queueing_lock="resend unknown")
+    async def resend(timestamp: int) -> None:
+        del timestamp
+        await resend_unknown(runtime)
 
     return tasks
 

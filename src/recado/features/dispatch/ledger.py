@@ -5,7 +5,13 @@ from datetime import datetime, timedelta
 
 from recado.domain.ids import ContactId, Reference, RunId
 from recado.domain.limits import Path
-from recado.features.dispatch import claims, consequences, progress_feed, sleepers, takeover
+from recado.features.dispatch import (
+    claims,
+    consequences,
+    progress_feed,
+    sleepers,
+    takeover,
+)
 from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.books import Books
 from recado.features.dispatch.claims import Claim
@@ -23,6 +29,7 @@ from recado.features.dispatch.plans import ChannelPlan, Ready, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.dispatch.rota import Rota
 from recado.features.dispatch.transactions import short
+from recado.features.dispatch.unknowns import Unsure
 from recado.features.gates import service as gates
 from recado.features.gates.service import OPEN
 from recado.platform import clock, logging
@@ -42,6 +49,7 @@ class Ledger:
         self._channel_id = lease.channel_id
         self._token = lease.token
         self.rota = Rota(lease.last_run)
+        self.unsure = Unsure(runtime.db, lease.workspace_id)
         self._revoked: dict[str, frozenset[str]] = {}  # lease → what was in flight at its end
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token

@@ -181,6 +181,7 @@ WITH open AS (
 SELECT d.id, d.run_id, d.contact_id, d.phone, d.lane, d.next_part AS part, d.claims AS attempt,
        d.attempts, d.text, c.name, c.email, c.condominio, c.endereco, c.cargo, c.custom, c.timezone,
        (c.id IS NULL OR c.opted_out_at IS NOT NULL) AS closed,
+       tried.recent, coalesce(tried.unsure, false) AS unsure,
        d.parts, parts.text AS part_text, following.text AS following,
        EXISTS (SELECT FROM conversation v
            WHERE v.workspace_id = %(workspace_id)s AND v.contact_id = d.contact_id
@@ -194,6 +195,13 @@ LEFT JOIN LATERAL (
       AND p.position > d.next_part AND p.status = 'pending'
     ORDER BY p.workspace_id, p.delivery_id, p.position LIMIT 1
 ) following ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(a.claimed_at) FILTER (WHERE a.claimed_at > now() - interval '5 minutes')
+            AS recent,
+        bool_or(a.status = 'unknown') AS unsure
+    FROM attempt a
+    WHERE d.lane = 1 AND a.workspace_id = %(workspace_id)s AND a.delivery_id = d.id
+) tried ON true
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = d.contact_id
 ORDER BY d.turn, d.place;
 

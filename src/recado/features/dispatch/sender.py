@@ -85,13 +85,15 @@ def _result(ready: Ready, outcome: Outcome) -> Result:
             last_part=ready.following is None,
             due_at=_follows_at(ready.following),
         )
-    fault = outcome.fault
+    fault, now = outcome.fault, clock.now()
+    # What may have left is never sent again from here: a callback may tell of it. See unknowns.py.
     decision = retry.decide(
         fault.error_class,
         attempts=ready.claim.attempts + 1,
-        now=clock.now(),
+        now=now,
         jitter=random.random(),  # noqa: S311 - jitter is no secret
         retry_after=fault.retry_after,
+        recent=[*ready.claim.recent, now],
     )
     return Result(
         reference=ready.claim.reference,

@@ -103,7 +103,9 @@ class Turnstile:
 
     async def let_pass(self, plan: ChannelPlan, room: int = LARGEST_ASK) -> Passed:
         """Ask for the next few, ``room`` at most, and send those granted at once."""
-        asked = self._turns.take(min(LARGEST_ASK, room), self._holds.held)
+        asked = await self._without_healed(
+            self._turns.take(min(LARGEST_ASK, room), self._holds.held)
+        )
         if not asked:
             return Passed(self._holds.shortest(self._turns.runs))
         asking = [ready.asking(random.random()) for ready in asked]  # noqa: S311 - no secret
@@ -131,6 +133,16 @@ class Turnstile:
         return Passed(
             self._holds.shortest(self._turns.runs), full, bool(grant.gated), len(grant.granted)
         )
+
+    async def _without_healed(self, asked: list[Ready]) -> list[Ready]:
+        """Leave out what is tried again and of which a callback has told since it was claimed."""
+        unsure = [ready.claim.reference for ready in asked if ready.claim.unsure]
+        try:
+            gone = await self._ledger.unsure.withdraw(unsure)
+        except BaseException:
+            self._turns.put_back(asked)
+            raise
+        return [ready for ready in asked if ready.claim.reference not in gone]
 
     def put_back(self, some: Iterable[Ready]) -> None:
         """These were let pass and could not leave: they are the first again."""

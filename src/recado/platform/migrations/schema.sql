@@ -461,6 +461,7 @@ CREATE INDEX delivery_sending ON delivery (workspace_id, channel_id, id)
     WHERE status = 'sending';
 CREATE INDEX delivery_dead ON delivery (workspace_id, id)
     WHERE status IN ('failed', 'unknown') AND discarded_at IS NULL;
+CREATE INDEX delivery_unknown ON delivery (workspace_id, id) WHERE status = 'unknown';
 CREATE INDEX delivery_contact ON delivery (workspace_id, contact_id);
 
 CREATE TABLE part (
