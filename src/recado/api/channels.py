@@ -40,11 +40,12 @@ class NewChannel(BaseModel):
 
 
 class ChannelChanges(BaseModel):
-    """What may be changed later."""
+    """What may be changed later; of the config only what is given, credentials for example."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
+    config: dict[str, Any] | None = None
     pacing: dict[str, Any] | None = None
 
 
@@ -129,10 +130,16 @@ async def get_channel(access: Viewer, channel_id: Id) -> ChannelShown:
 
 
 @router.patch("/{channel_id}")
-async def change_channel(access: Admin, channel_id: Id, changes: ChannelChanges) -> ChannelShown:
-    """Rename it or change its pace; holds for the very next message."""
-    now = clock.now()
+async def change_channel(
+    request: Request, access: Admin, channel_id: Id, changes: ChannelChanges
+) -> ChannelShown:
+    """Rename it, change its pace or its credentials; holds for the very next message."""
+    now, answer = clock.now(), None
     async with access.transaction() as tx:
+        if changes.config is not None:
+            answer = await service.reconfigure(
+                tx, access.runtime, _transport(request), ChannelId(channel_id), changes.config
+            )
         channel = await service.change(
             tx,
             ChannelId(channel_id),
@@ -142,6 +149,8 @@ async def change_channel(access: Admin, channel_id: Id, changes: ChannelChanges)
         )
         await leases.wake(tx, [ChannelId(channel_id)], now)
         saved = await settings.saved(tx)
+    if answer is not None and answer.status == "connected":
+        await mood.forget(access.runtime.redis, access.workspace_id, ChannelId(channel_id))
     return (await _shown(access, [channel], saved))[0]
 
 

@@ -172,6 +172,10 @@ class Provider(Protocol):
         """
         ...
 
+    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A channel's config with some of it given anew; the same errors as ``configure``."""
+        ...
+
     def external_id(self, config: Config) -> str:
         """The number's id at the provider, unique across the installation."""
         ...

@@ -64,6 +64,27 @@ async def test_a_channel_s_secrets_never_come_back_and_are_kept_sealed(
     assert {key: opened.config[key] for key in SECRETS} == SECRETS
 
 
+async def test_a_channel_s_credentials_can_be_given_anew_but_not_its_number(
+    api: Api, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    made = await api("POST", "channels", meta(), status=201)
+    path = f"channels/{made['id']}"
+    changed = await api("PATCH", path, {"config": {"access_token": "EAAnovoEAA"}})
+    assert "EAAnovoEAA" not in str(changed)
+    async with runtime.db.workspace(workspace) as tx:
+        opened = service.opened_channel(await service.get(tx, ChannelId(made["id"])), runtime)
+    assert opened.config == {
+        **{key: value for key, value in meta()["config"].items() if key != "phone_number_id"},
+        "phone_number_id": made["config"]["phone_number_id"],
+        "api_version": made["config"]["api_version"],
+        "access_token": "EAAnovoEAA",
+    }
+    other = {"config": {"phone_number_id": str(next(_numbers))}}
+    assert (await api("PATCH", path, other, status=409))["error"]["code"] == "other_number"
+    wrong = await api("PATCH", path, {"config": {"access_token": "", "cor": "azul"}}, status=422)
+    assert {"config.access_token", "config.cor"} <= wrong["error"]["fields"].keys()
+
+
 async def test_a_new_number_of_the_cloud_api_goes_at_the_cloud_s_pace(api: Api) -> None:
     made = await api("POST", "channels", meta(), status=201)
     assert made["pacing"]["preset"] == "cloud"
@@ -164,7 +185,7 @@ async def test_a_changed_pace_is_laid_over_the_old_one_and_wakes_the_channel(
         assert await tx.value("SELECT due_at <= now() FROM drive")
     refused: list[dict[str, Any]] = [
         {"pacing": {"perSecond": 0}},
-        {"config": {}},
+        {"config": {"cor": "azul"}},
         {"name": ""},
         {"provider": "x"},
     ]

@@ -32,6 +32,11 @@ class NumberTaken(Conflict):
     sentence = "This number is connected already, here or in another workspace. Remove it there."
 
 
+class OtherNumber(Conflict):
+    code = "other_number"
+    sentence = "A channel stays with its number. Make a new channel for the other one."
+
+
 class ChannelInUse(Conflict):
     code = "channel_in_use"
     sentence = "A running campaign sends through this channel. Pause or cancel it first."
@@ -147,6 +152,29 @@ async def change(
     except IntegrityError as error:
         raise ChannelNameTaken(name=name) from error
     return channel
+
+
+async def reconfigure(
+    tx: Transaction,
+    runtime: Runtime,
+    transport: Transport,
+    channel_id: ChannelId,
+    given: Mapping[str, Any],
+) -> Check:
+    """Give some of a channel's config anew, its credentials for example, and check it with that.
+
+    Raises:
+        InvalidConfig: The input is wrong.
+        OtherNumber: It would be another number's.
+    """
+    channel = await get(tx, channel_id)
+    adapter, old = provider_named(channel.provider), runtime.sealer.open(channel.secrets)
+    full = adapter.reconfigure(old, given)
+    if adapter.external_id(full) != adapter.external_id(old):
+        raise OtherNumber
+    channel.config = {key: full[key] for key in sorted(adapter.public_config) if key in full}
+    channel.secrets = runtime.sealer.seal(full)
+    return await check(tx, runtime, transport, channel_id)
 
 
 async def remove(tx: Transaction, channel_id: ChannelId, now: datetime) -> None:

@@ -88,6 +88,9 @@ class MetaAdapter:
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(MetaConfig, raw)
 
+    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
+        return self.configure({**config, **given})
+
     def external_id(self, config: Config) -> str:
         return str(config["phone_number_id"])
 

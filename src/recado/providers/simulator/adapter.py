@@ -49,6 +49,10 @@ class SimulatorAdapter(MetaAdapter):
         del config["base_url"]  # where the simulator is may change from one start to the next
         return config
 
+    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
+        asked = validated(SimulatorConfig, given)["phone_number_id"]
+        return {**config, "phone_number_id": asked or config["phone_number_id"]}
+
     async def connect(self, transport: Transport, config: Config, callback_url: str) -> None:
         url = settings.sending().simulator_url.rstrip("/")
         body = {
