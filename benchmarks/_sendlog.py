@@ -5,17 +5,11 @@ from recado.platform.runtime import Runtime
 
 
 async def departures(runtime: Runtime, channel: Channel) -> list[float]:
-    """Seconds, in their order; empty where the database does not know."""
+    """Seconds, in their order; what is still on the wire is not there yet."""
     async with runtime.db.workspace(channel.workspace_id) as tx:
-        known = await tx.value(
-            "SELECT EXISTS (SELECT FROM information_schema.columns"
-            " WHERE table_name = 'attempt' AND column_name = 'left_at')"
-        )
-        if not known:
-            return []
         rows = await tx.all(
-            "SELECT left_at FROM attempt WHERE channel_id = %(channel)s AND left_at IS NOT NULL"
-            " ORDER BY left_at",
+            "SELECT extract(epoch FROM left_at)::float AS at FROM attempt"
+            " WHERE channel_id = %(channel)s AND left_at IS NOT NULL ORDER BY left_at",
             channel=channel.id,
         )
-    return [row["left_at"] / 1e6 for row in rows]
+    return [row["at"] for row in rows]

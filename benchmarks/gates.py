@@ -144,12 +144,13 @@ async def opt_outs(client: Client, tries: int) -> Tries:
 async def _left_after(opened: Stage, channel: Channel, answers: dict[str, float]) -> int:
     rows = await opened.rows(
         channel.workspace_id,
-        "SELECT ltrim(d.phone, '+') AS phone, a.left_at FROM attempt a"
+        "SELECT ltrim(d.phone, '+') AS phone, extract(epoch FROM a.left_at)::float AS at"
+        " FROM attempt a"
         " JOIN delivery d ON d.id = a.delivery_id"
         " WHERE ltrim(d.phone, '+') = ANY(%(phones)s) AND a.left_at IS NOT NULL",
         phones=list(answers),
     )
-    return sum(row["left_at"] / 1e6 > answers[row["phone"]] for row in rows)
+    return sum(row["at"] > answers[row["phone"]] for row in rows)
 
 
 async def main(tries: int) -> None:

@@ -56,7 +56,7 @@ class Form:
 
 
 # What is refused is no fault of the channel's here: it must not be held back for it.
-_CHANNEL: Mapping[str, Any] = {"inFlight": 16, "backoffErrorThreshold": None}
+_CHANNEL: Mapping[str, Any] = {"inFlight": 32, "backoffErrorThreshold": None}
 
 
 def _short(seed: int) -> Form:
