@@ -272,3 +272,16 @@ async def test_what_left_lately_is_found_without_reading_all_attempts(
         )
     plan = "\n".join(str(row["QUERY PLAN"]) for row in rows)
     assert "attempt_claimed" in plan, plan
+
+
+async def test_what_a_callback_was_faster_to_tell_of_than_its_record_is_not_forgotten(
+    number: Number,
+) -> None:
+    """The delivery is sent by then, and its request in no minute's usage yet."""
+    await paced(number, {"capHourly": 5, "capDaily": 4})
+    _, ledger, _ = await claimed(number, 3)
+    await number.execute("UPDATE delivery SET status = 'sent', sent_at = now()")
+    run_id = await number.run(1)
+    await forget(number)
+    await ledger.take()
+    assert len((await asked(ledger, run_id, 9)).granted) == 1

@@ -13,7 +13,7 @@ from recado.features.dispatch import (
     takeover,
 )
 from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.books import Books
+from recado.features.dispatch.books import LONGEST_ON_ITS_WAY, Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.installation import Installation, with_permit
@@ -51,6 +51,7 @@ class Ledger:
         self.rota = Rota(lease.last_run)
         self.unsure = Unsure(runtime.db, lease.workspace_id)
         self._revoked: dict[str, frozenset[str]] = {}  # lease → what was in flight at its end
+        self._forgotten = False  # Redis cannot tell that of some lease
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
         )
@@ -110,15 +111,20 @@ class Ledger:
         except LeaseLost as lost:
             await self._catch_up(lost.above)
             raise
+        # Kept for the next try, should PostgreSQL be away from here on.
         if taken.previous is not None:
-            # Kept for the next try, should PostgreSQL be away from here on.
             self._revoked[taken.previous] = taken.in_flight
+        else:
+            self._forgotten = True
         behind = await takeover.left_behind(
             self._db,
             workspace_id=self._workspace_id,
             channel_id=self._channel_id,
             lease=self.limiter.lease,
+            in_flight=frozenset().union(*self._revoked.values()),
+            claimed_since=clock.now() - LONGEST_ON_ITS_WAY if self._forgotten else None,
         )
+        self._forgotten = False
         theirs = [attempt for attempt in behind if attempt.reference not in on_the_wire]
         never_left, may_have_left = takeover.judge(theirs, self._revoked)
         await self.release(never_left)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ChannelId, DeliveryId, Reference, WorkspaceId
@@ -21,12 +22,38 @@ class LeftBehind:
 
 
 async def left_behind(
-    db: Database, *, workspace_id: WorkspaceId, channel_id: ChannelId, lease: str
+    db: Database,
+    *,
+    workspace_id: WorkspaceId,
+    channel_id: ChannelId,
+    lease: str,
+    in_flight: Collection[str],
+    claimed_since: datetime | None,
 ) -> list[LeftBehind]:
-    """Attempts of the channel that were claimed under another lease and never settled."""
+    """Attempts of the channel that were claimed under another lease and never settled.
+
+    A callback may have settled their deliveries already; what the requests have used of the limits
+    is on record only with the attempts.
+
+    Args:
+        db: The database of all of it.
+        workspace_id: The channel's workspace.
+        channel_id: The channel that was taken.
+        lease: The one that it was taken under.
+        in_flight: What Redis knows to have been let pass under earlier ones.
+        claimed_since: Where Redis has forgotten it: since when to look among all claims.
+    """
+    known = [found for text in sorted(in_flight) if (found := Reference.parse(text)) is not None]
     async with db.workspace(workspace_id) as tx:
         rows = await tx.all(
-            SQL["left_behind"], workspace_id=workspace_id, channel_id=channel_id, lease=lease
+            SQL["left_behind"],
+            workspace_id=workspace_id,
+            channel_id=channel_id,
+            lease=lease,
+            deliveries=[reference.delivery_id for reference in known],
+            parts=[reference.part for reference in known],
+            numbers=[reference.attempt for reference in known],
+            claimed_since=claimed_since,
         )
     return [
         LeftBehind(
