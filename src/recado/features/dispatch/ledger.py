@@ -13,7 +13,7 @@ from recado.features.dispatch import (
     takeover,
 )
 from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.books import LONGEST_ON_ITS_WAY, Books
+from recado.features.dispatch.books import LONGEST_UNRECORDED, Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
 from recado.features.dispatch.installation import Installation, with_permit
@@ -122,7 +122,7 @@ class Ledger:
             channel_id=self._channel_id,
             lease=self.limiter.lease,
             in_flight=frozenset().union(*self._revoked.values()),
-            claimed_since=clock.now() - LONGEST_ON_ITS_WAY if self._forgotten else None,
+            claimed_since=clock.now() - LONGEST_UNRECORDED if self._forgotten else None,
         )
         self._forgotten = False
         theirs = [attempt for attempt in behind if attempt.reference not in on_the_wire]
