@@ -7,10 +7,12 @@ from datetime import datetime
 from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ChannelId, DeliveryId, Reference, WorkspaceId
 from recado.domain.retry import ErrorClass
-from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
 from recado.platform.postgres import Database
+from recado.platform.sql import load
 from recado.providers.base import ProviderFault
+
+SQL = load(__package__ or "", "takeover.sql")
 
 
 @dataclass(frozen=True, slots=True)
