@@ -31,7 +31,10 @@ _FOR_EVER: Final = math.inf
 
 
 class Limit(StrEnum):
-    """What costs a campaign the most time; the keys of the pacing under their outside names."""
+    """What costs a campaign the most time, under its outside name: mostly a key of the pacing.
+
+    What several channels use together, and the warm-up, is known to the estimate alone.
+    """
 
     MESSAGE_INTERVAL = "messageInterval"
     PER_SECOND = "perSecond"
@@ -39,6 +42,10 @@ class Limit(StrEnum):
     IN_FLIGHT = "inFlight"
     CAP_HOURLY = "capHourly"
     CAP_DAILY = "capDaily"
+    WARM_UP = "warmUpDaily"
+    PER_USER = "perMinutePerUser"
+    PER_DAY = "perDay"
+    TIER = "tier"
     WINDOW = "window"
     NOTHING = "nothing"
 

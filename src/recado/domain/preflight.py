@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, tzinfo
 from enum import StrEnum
 from typing import Final
 
+from recado.domain.limits import warm_up
 from recado.domain.pacing import Pacing
 from recado.domain.rendering import Template, TemplateError, parse
 from recado.domain.windows import CONTACT, EVERY_DAY, Window, next_open
@@ -15,6 +16,11 @@ MANY_CONTACTS: Final = 5000
 SHORT_INTERVAL: Final = 3
 LONG_TEXT: Final = 1000
 DEAD_SHARE: Final = 0.05
+NEW_DAYS: Final = 14
+FIRST_DAY: Final = 50
+"""Messages that a new unofficial number may send on its first day …"""
+EACH_DAY: Final = 1.5
+"""… and how much more on each day after it. Nobody publishes such a number; this is our caution."""
 NIGHT: Final = Window(EVERY_DAY, time(22), time(8), CONTACT)
 WEEKEND: Final = Window(frozenset({6, 7}), time(), time(), CONTACT)
 
@@ -134,6 +140,19 @@ class PreflightWarning:
     def message(self, translate: Callable[[str], str] = str) -> str:
         """The filled-in sentence, translated by the given function first."""
         return translate(self.sentence).format(**self.params)
+
+
+def wise(pacing: Pacing, age_days: float, *, official: bool) -> int | None:
+    """How many messages a channel of this age should send a day while it is new; None: it is not.
+
+    Its own warm-up says so. Where none is set, an unofficial number is new for two weeks all the
+    same: what is not known for sending much is blocked for it.
+    """
+    if pacing.warm_up_daily is None:
+        if official or age_days >= NEW_DAYS:
+            return None
+        pacing = replace(pacing, warm_up_daily=FIRST_DAY, warm_up_growth=EACH_DAY)
+    return warm_up(pacing, age_days)
 
 
 def warnings(facts: Facts) -> list[PreflightWarning]:

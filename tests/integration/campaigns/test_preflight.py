@@ -12,6 +12,7 @@ from tests.integration.campaigns.asking import wish
 
 from recado.domain.ids import ChannelId, ContactId, WorkspaceId
 from recado.features.contacts import reach
+from recado.features.settings import rate_limits
 from recado.platform import clock
 from recado.platform.runtime import Runtime
 
@@ -65,6 +66,7 @@ async def listed(runtime: Runtime, workspace: WorkspaceId, people: list[ContactI
             " FROM made, unnest(%(people)s::bigint[]) AS person) SELECT id FROM made",
             people=people,
         )
+        await tx.run("SELECT refresh_contact_statistics()")  # as an import does
     return int(made)
 
 
@@ -235,3 +237,51 @@ async def test_what_other_campaigns_send_through_the_channel_is_reckoned_with(
     ]
     assert round(lasts[0]) == 59 * 11
     assert round(lasts[1]) == 119 * 11
+
+
+async def test_the_people_that_a_portfolio_may_reach_and_the_workspaces_day_are_reckoned_with(
+    api: Api, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    channels = [await factories.bare_channel(runtime, workspace) for _ in range(2)]
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run("UPDATE channel SET portfolio = '1', tier = 100")
+    given = await wish(runtime, workspace, contacts=150, channel_ids=channels)
+    estimate = (await look(api, given))["estimate"]
+    assert estimate["limited_by"] == "tier"
+    assert list(estimate["per_day"].values()) == [100, 50]
+    async with runtime.db.workspace(workspace) as tx:
+        await rate_limits.save(tx, {"perDay": 60})
+    estimate = (await look(api, given))["estimate"]
+    assert estimate["limited_by"] == "perDay"
+    assert list(estimate["per_day"].values()) == [60, 60, 30]
+
+
+async def test_a_new_channel_is_warned_of_and_warms_up(
+    api: Api, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    """A channel of its first day, of an unofficial provider; then with a warm-up of its own."""
+    channel = await factories.bare_channel(runtime, workspace)
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run("UPDATE channel SET created_at = %(at)s", at=MONDAY - timedelta(hours=1))
+    given = await wish(
+        runtime, workspace, contacts=150, channel_ids=[channel], schedule={"window": OFFICE}
+    )
+    found = await look(api, given)
+    assert (codes(found), found["estimate"]["per_day"]) == ([], {"2027-03-01": 150})
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run("UPDATE channel SET provider = 'uazapi', pacing = '{\"preset\": \"cloud\"}'")
+    found = await look(api, given, **{"Accept-Language": "en"})
+    assert codes(found) == ["warm_up", "short_interval"]
+    assert (
+        "at most 50 messages a day; this campaign gives it 150."
+        in (found["warnings"][0]["message"])
+    )
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run(
+            "UPDATE channel SET pacing = pacing || %(pacing)s",
+            pacing=Jsonb({"warmUpDaily": 40, "messageInterval": 5}),
+        )
+    found = await look(api, given)
+    assert codes(found) == ["warm_up"]
+    assert found["estimate"]["limited_by"] == "warmUpDaily"
+    assert list(found["estimate"]["per_day"].values()) == [40, 80, 30]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recado.domain.estimates import Sender, behind, estimate
+from recado.domain.estimates import Sender, Sharing, behind, estimate
 from recado.domain.forecast import Forecast, Limit, forecast
 from recado.domain.pacing import KEYS, PRESETS, Pacing
 from recado.domain.schedules import Schedule
@@ -127,10 +127,90 @@ def test_the_slower_of_limits_and_what_was_measured_makes_the_pace(
 
 def test_what_was_measured_is_shared_by_the_channels_and_with_other_campaigns() -> None:
     two = [Sender(PRESETS["cloud"]), Sender(replace(PRESETS["cloud"], per_second=40))]
-    found = estimate(
-        1000, two, ALWAYS, NOW, SAO_PAULO, per_minute=600, per_message_requests=behind(1000, [1000])
-    )
+    shared = Sharing(others=[1000])
+    found = estimate(1000, two, ALWAYS, NOW, SAO_PAULO, per_minute=600, sharing=shared)
     assert lasts(found) == pytest.approx(100, rel=0.02)
+    found = estimate(1000, two[:1], ALWAYS, NOW, SAO_PAULO, sharing=shared)
+    assert lasts(found) == pytest.approx(2000 / 80, rel=0.01)
+
+
+# What channels may only use together ------------------------------------------------------------
+
+
+def test_where_each_channel_has_its_part_the_slowest_one_makes_the_end() -> None:
+    senders = [every(10), every(10), every(30)]
+    found = estimate(301, senders, ALWAYS, NOW, SAO_PAULO, sharing=Sharing(dealt=True))
+    assert sent(found) == 301
+    assert lasts(found) == pytest.approx(100 * 33, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("senders", "limits", "limited_by", "days"),
+    [
+        ([Sender(FREE, portfolio="1", tier=250)], {}, Limit.TIER, [250, 250, 250, 250]),
+        ([Sender(FREE, portfolio="1", tier=250)] * 2, {}, Limit.TIER, [250, 250, 250, 250]),
+        (
+            [Sender(FREE, portfolio="1", tier=250), Sender(FREE, portfolio="2", tier=250)],
+            {},
+            Limit.TIER,
+            [500, 500],
+        ),
+        ([Sender(FREE, tier=600)], {"perDay": 500}, Limit.PER_DAY, [500, 500]),
+        ([Sender(FREE)] * 4, {"perMinute": 2}, Limit.PER_MINUTE, [1000]),
+        ([Sender(FREE)], {"perSecond": 1}, Limit.PER_SECOND, [1000]),
+        ([Sender(replace(FREE, per_minute_per_user=3))], {}, Limit.PER_USER, [1000]),
+        ([Sender(replace(FREE, cap_daily=500), tier=600)], {}, Limit.CAP_DAILY, [500, 500]),
+    ],
+)
+def test_what_is_limited_for_several_is_used_by_them_in_equal_parts(
+    senders: list[Sender], limits: dict[str, int], limited_by: Limit, days: list[int]
+) -> None:
+    morning = NOW.replace(hour=0)
+    found = estimate(1000, senders, ALWAYS, morning, SAO_PAULO, sharing=Sharing(limits=limits))
+    assert found.limited_by is limited_by
+    assert [count for _, count in found.per_day] == days
+
+
+# Warm-up ----------------------------------------------------------------------------------------
+
+WARMING = replace(FREE, warm_up_daily=50, warm_up_growth=2, cap_daily=300)
+
+
+@pytest.mark.parametrize(
+    ("age", "days"),
+    [
+        (0.0, [50, 100, 200, 300, 300, 50]),  # 50, 100, 200, 400, which is over the cap
+        (2.0, [200, 300, 300, 200]),
+        (30.0, [300, 300, 300, 100]),
+    ],
+)
+def test_a_new_channel_sends_more_each_day(age: float, days: list[int]) -> None:
+    morning = NOW.replace(hour=0)
+    found = estimate(1000, [Sender(WARMING, age_days=age)], ALWAYS, morning, SAO_PAULO)
+    assert [count for _, count in found.per_day] == days
+    assert found.limited_by is (Limit.WARM_UP if age < 3 else Limit.CAP_DAILY)
+
+
+def test_a_warm_up_that_does_not_grow_goes_on_and_what_was_sent_today_counts() -> None:
+    slow = replace(WARMING, warm_up_growth=1)
+    sender = Sender(slow, used_today=30, age_days=0.5)
+    found = estimate(130, [sender], ALWAYS, NOW, SAO_PAULO)
+    assert sent(found) == 130
+    assert [count for _, count in found.per_day][-1] <= 50
+    never = estimate(50 * 500, [sender], ALWAYS, NOW, SAO_PAULO)
+    assert never.ends_at is None
+
+
+def test_a_warm_up_ends_with_the_schedule_and_helps_an_older_channel() -> None:
+    end = NOW + timedelta(days=2)
+    found = estimate(1000, [Sender(WARMING)], Schedule(end_at=end), NOW, SAO_PAULO)
+    assert (found.ends_at, sent(found), found.expires) == (end, 150, 850)
+    both = [Sender(WARMING), every(60)]
+    found = estimate(2000, both, ALWAYS, NOW, SAO_PAULO)
+    assert sent(found) == 2000
+    assert lasts(found) < lasts(estimate(2000, both[1:], ALWAYS, NOW, SAO_PAULO))
+    assert estimate(0, both[:1], ALWAYS, NOW, SAO_PAULO).per_day == ()
+    assert sent(estimate(50, both[:1], ALWAYS, NOW, SAO_PAULO)) == 50
 
 
 paces = st.builds(
@@ -145,28 +225,47 @@ paces = st.builds(
         in_flight=st.none() | st.integers(1, 64),
         cap_hourly=st.none() | st.integers(1, 500),
         cap_daily=st.none() | st.integers(10, 2000),
+        warm_up_daily=st.none() | st.integers(1, 100),
+        warm_up_growth=st.none() | st.floats(1, 3),
     ),
+    age_days=st.floats(0, 20),
+    tier=st.none() | st.integers(1, 1000),
     used_today=st.integers(0, 2000),
     used_this_hour=st.integers(0, 500),
 )
 
 
 @given(
-    st.integers(0, 3000),
-    st.lists(paces, min_size=1, max_size=4),
-    st.sampled_from([ALWAYS, OFFICE, Schedule(end_at=NOW + timedelta(hours=5))]),
-    st.floats(1, 3),
+    messages=st.integers(0, 3000),
+    senders=st.lists(paces, min_size=1, max_size=4),
+    schedule=st.sampled_from([ALWAYS, OFFICE, Schedule(end_at=NOW + timedelta(hours=5))]),
+    parts=st.floats(1, 3),
+    dealt=st.booleans(),
 )
-def test_every_message_leaves_or_expires_and_more_channels_are_no_slower(
-    messages: int, senders: list[Sender], schedule: Schedule, requests: float
+def test_every_message_leaves_or_expires(
+    *, messages: int, senders: list[Sender], schedule: Schedule, parts: float, dealt: bool
 ) -> None:
-    found = estimate(messages, senders, schedule, NOW, SAO_PAULO, per_message_requests=requests)
+    found = estimate(
+        messages, senders, schedule, NOW, SAO_PAULO, parts=parts, sharing=Sharing(dealt=dealt)
+    )
     if found.ends_at is not None:
         assert sent(found) + found.expires == messages
-        fastest = estimate(
-            messages, senders[:1], schedule, NOW, SAO_PAULO, per_message_requests=requests
-        )
-        if fastest.ends_at is not None:
-            # The last message of each channel may come one distance late.
-            assert found.ends_at <= fastest.ends_at + timedelta(days=1)
+    assert list(found.stretches) == sorted(found.stretches)
+    assert len(found.requests) == len(found.stretches)
     assert found.limited_by in Limit
+
+
+@given(
+    st.integers(0, 3000),
+    st.lists(st.builds(every, st.integers(1, 60)), min_size=1, max_size=4),
+    st.sampled_from([ALWAYS, OFFICE]),
+)
+def test_more_channels_are_no_slower(
+    messages: int, senders: list[Sender], schedule: Schedule
+) -> None:
+    together, alone = (
+        estimate(messages, some, schedule, NOW, SAO_PAULO) for some in (senders, senders[:1])
+    )
+    assert together.ends_at is not None
+    assert alone.ends_at is not None
+    assert together.ends_at <= alone.ends_at + timedelta(minutes=1)

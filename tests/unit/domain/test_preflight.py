@@ -19,6 +19,7 @@ from recado.domain.preflight import (
     NewChannel,
     PreflightWarning,
     warnings,
+    wise,
 )
 from recado.domain.schedules import Schedule
 from recado.domain.windows import Window
@@ -228,3 +229,21 @@ def test_every_warning_can_be_told(text: str, contacts: int, dead: int) -> None:
         asked = {name for _, name, _, _ in Formatter().parse(warning.sentence) if name}
         assert asked == set(warning.params)
         assert warning.message()
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "age", "official", "allowed"),
+    [
+        (None, 0.5, True, None),
+        (None, 0.5, False, 50),
+        (None, 2.0, False, 112),
+        (None, 14.0, False, None),
+        (20, 3.0, True, 160),
+        (20, 3.0, False, 160),
+    ],
+)
+def test_a_new_channel_should_send_less_by_its_warm_up_or_by_caution(
+    *, warm_up: int | None, age: float, official: bool, allowed: int | None
+) -> None:
+    pacing = replace(PRESETS["conservative"], warm_up_daily=warm_up)
+    assert wise(pacing, age, official=official) == allowed

@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from recado.domain import pacing, presets
-from recado.domain.estimates import Sender, behind, estimate
+from recado.domain.estimates import Sender, Sharing, estimate
 from recado.domain.forecast import Forecast
 from recado.domain.ids import CampaignId
 from recado.domain.pacing import Pacing
 from recado.domain.schedules import parse_schedule
 from recado.features.channels.service import pacing_of
+from recado.features.settings import rate_limits
 from recado.features.settings import service as settings
 from recado.features.workspaces import service as workspaces
 from recado.platform.postgres import Row, Transaction
@@ -30,12 +31,14 @@ class Outlook:
         channels: Those that it goes through, as the table has them.
         saved: The workspace's settings.
         tz: The workspace's zone, which stands in for the contacts'.
+        limits: The workspace's own: name → most.
         others: How many messages each other campaign has for the same channels.
     """
 
     channels: Sequence[Row]
     saved: Mapping[str, Any]
     tz: tzinfo
+    limits: Mapping[str, int]
     others: Sequence[float] = ()
 
     @property
@@ -60,7 +63,9 @@ class Outlook:
         wish: Mapping[str, Any],
         now: datetime,
         *,
+        fail_over: bool,
         per_minute: float | None = None,
+        warming_up: bool = True,
     ) -> Forecast:
         """How so many messages will go.
 
@@ -69,20 +74,37 @@ class Outlook:
             schedule: The campaign's, as it is stored.
             wish: The campaign's own pacing, as it is stored.
             now: Aware.
+            fail_over: Its channels take what they can, in place of a part each.
             per_minute: Of the last minute, where it runs.
+            warming_up: Whether new channels keep to the number of their day.
         """
         return estimate(
             messages,
-            [
-                Sender(self.pacing(row, wish), row["used_today"], row["used_this_hour"])
-                for row in self.working
-            ],
+            [self._sender(row, wish, now, warming_up=warming_up) for row in self.working],
             parse_schedule(schedule),
             now,
             self.tz,
-            per_message_requests=behind(messages, self.others),
+            sharing=Sharing(self.others, self.limits, dealt=not fail_over),
             per_minute=per_minute,
         )
+
+    def _sender(
+        self, row: Row, wish: Mapping[str, Any], now: datetime, *, warming_up: bool
+    ) -> Sender:
+        pace = self.pacing(row, wish)
+        return Sender(
+            pace if warming_up else replace(pace, warm_up_daily=None),
+            row["used_today"],
+            row["used_this_hour"],
+            age_days(row, now),
+            row["portfolio"],
+            row["tier"],
+        )
+
+
+def age_days(channel: Row, now: datetime) -> float:
+    """How old a channel is."""
+    return float((now - channel["created_at"]) / timedelta(days=1))
 
 
 def _stopped(row: Row) -> bool:
@@ -93,7 +115,7 @@ def _stopped(row: Row) -> bool:
 async def of(
     tx: Transaction, campaigns: Sequence[CampaignId], now: datetime
 ) -> Mapping[CampaignId, Outlook]:
-    """The outlook of each campaign, in four statements however many they are."""
+    """The outlook of each campaign, in five statements however many they are."""
     ids = [int(campaign) for campaign in campaigns]
     channels: defaultdict[int, list[Row]] = defaultdict(list)
     for row in await tx.all(SQL["senders"], workspace_id=tx.workspace_id, campaigns=ids, now=now):
@@ -102,7 +124,9 @@ async def of(
     for row in await tx.all(SQL["neighbours"], workspace_id=tx.workspace_id, campaigns=ids):
         others[row["campaign_id"]].append(row["messages"])
     saved = await settings.saved(tx)
+    limits = await rate_limits.of_workspace(tx)
     tz = ZoneInfo((await workspaces.current(tx)).timezone)
     return {
-        campaign: Outlook(channels[campaign], saved, tz, others[campaign]) for campaign in campaigns
+        campaign: Outlook(channels[campaign], saved, tz, limits, others[campaign])
+        for campaign in campaigns
     }

@@ -1,19 +1,21 @@
 """What a person should know before a campaign starts: who gets it, who does not, when it ends."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from recado.domain import preflight
 from recado.domain.forecast import Forecast, pace
 from recado.domain.ids import CampaignId
 from recado.domain.pacing import CONSERVATIVE, default_preset
-from recado.domain.preflight import Facts, PreflightWarning
+from recado.domain.preflight import Facts, NewChannel, PreflightWarning
 from recado.features.campaigns import audience, outlook, service
 from recado.features.campaigns.audience import Count, Suppressed
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.outlook import Outlook
-from recado.platform.postgres import Transaction
+from recado.platform.postgres import Row, Transaction
 
 SAMPLE = 50
 
@@ -36,7 +38,7 @@ class Preflight:
 
 
 async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflight:
-    """Look ahead, in ten statements however large the audience is; nothing is changed.
+    """Look ahead, in a dozen statements however large the audience is; nothing is changed.
 
     Raises:
         NotFound: No such campaign.
@@ -46,11 +48,23 @@ async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflig
     people = await audience.count(tx, asked)
     left_out = await audience.suppressed(tx, asked, after=None, limit=SAMPLE)
     ahead = (await outlook.of(tx, [campaign_id], now))[campaign_id]
-    estimate = ahead.forecast(people.audience, campaign.schedule, campaign.pacing, now)
+    going = partial(
+        ahead.forecast,
+        people.audience,
+        campaign.schedule,
+        campaign.pacing,
+        now,
+        fail_over=campaign.fail_over,
+    )
+    estimate = going()
+    facts = replace(
+        _facts(campaign, people, ahead, estimate),
+        new_channels=_new_channels(campaign, ahead, going(warming_up=False), now),
+    )
     return Preflight(
         people=people,
         suppressed=left_out,
-        warnings=preflight.warnings(_facts(campaign, people, ahead, estimate)),
+        warnings=preflight.warnings(facts),
         estimate=estimate,
     )
 
@@ -79,7 +93,29 @@ def _facts(campaign: Campaign, people: Count, ahead: Outlook, estimate: Forecast
         tz=ahead.tz,
         sending=estimate.stretches,
         text=content["text"] if content.get("type") == "text" else None,
-        official=all(default_preset(row["provider"]) == "cloud" for row in used),
+        official=all(map(_is_official, used)),
         dead=people.dead,
         stopped_channels=ahead.stopped,
     )
+
+
+def _is_official(channel: Row) -> bool:
+    return default_preset(channel["provider"]) == "cloud"
+
+
+def _new_channels(
+    campaign: Campaign, ahead: Outlook, hurried: Forecast, now: datetime
+) -> list[NewChannel]:
+    """Those that warm up, or should, and what they would get on the busiest day if they did not."""
+    busiest = max((count for _, count in hurried.per_day), default=0)
+    planned = math.ceil(busiest / len(ahead.working)) if ahead.working else 0
+    found = []
+    for row in ahead.working:
+        allowed = preflight.wise(
+            ahead.pacing(row, campaign.pacing),
+            outlook.age_days(row, now),
+            official=_is_official(row),
+        )
+        if allowed is not None:
+            found.append(NewChannel(row["name"], allowed, planned))
+    return found

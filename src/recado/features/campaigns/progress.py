@@ -30,7 +30,7 @@ async def of_many(
 ) -> list[Progress]:
     """The progress of several campaigns, those that do not exist left out.
 
-    However many they are: one statement, and four more where some of them are on their way.
+    However many they are: one statement, and five more where some of them are on their way.
     """
     async with runtime.db.workspace(workspace_id) as tx:
         rows = await service.rows_of_progress(tx, campaigns)
@@ -66,7 +66,14 @@ def _eta(
     we ourselves take for a message; where a limit is slower than that, the limit makes the pace.
     """
     left = row["pending"] + row["sending"]
-    found = ahead.forecast(left, row["schedule"], row["pacing"], now, per_minute=per_minute)
+    found = ahead.forecast(
+        left,
+        row["schedule"],
+        row["pacing"],
+        now,
+        fail_over=row["fail_over"],
+        per_minute=per_minute,
+    )
     return found.ends_at
 
 

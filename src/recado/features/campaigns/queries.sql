@@ -94,7 +94,7 @@ WHERE r.status IN ('running', 'paused') AND r.materialised_at IS NOT NULL
 ORDER BY r.workspace_id, r.id;
 
 -- name: progress
-SELECT c.id AS campaign_id, c.status, c.paused_reason, c.schedule, c.pacing, r.id AS run_id, r.total, r.pending,
+SELECT c.id AS campaign_id, c.status, c.paused_reason, c.schedule, c.pacing, c.fail_over, r.id AS run_id, r.total, r.pending,
        r.sending, r.sent, r.delivered, r.read, r.failed, r.unknown, r.suppressed, r.cancelled,
        r.expired, r.started_at, r.finished_at
 FROM campaign c
