@@ -256,6 +256,17 @@ async def test_the_people_that_a_portfolio_may_reach_and_the_workspaces_day_are_
     assert list(estimate["per_day"].values()) == [60, 60, 30]
 
 
+async def test_a_text_in_parts_takes_as_many_requests(
+    api: Api, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    text = "Bom dia, {nome}. A assembleia é amanhã.\n\nTraga a pauta que lhe demos na segunda."
+    given = await wish(runtime, workspace, contacts=40, pacing={"messageInterval": 10})
+    given["content"] = {"type": "text", "text": text, "max_split_parts": 2}
+    found = await look(api, given)
+    end = datetime.fromisoformat(found["estimate"]["ends_at"])
+    assert (end - MONDAY).total_seconds() == pytest.approx(79 * 11)
+
+
 async def test_a_new_channel_is_warned_of_and_warms_up(
     api: Api, runtime: Runtime, workspace: WorkspaceId
 ) -> None:

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from recado.domain import pacing, presets
+from recado.domain import pacing, presets, splitting
 from recado.domain.estimates import Sender, Sharing, estimate
 from recado.domain.forecast import Forecast
 from recado.domain.ids import CampaignId
@@ -21,6 +22,19 @@ from recado.platform.postgres import Row, Transaction
 from recado.platform.sql import load
 
 SQL = load(__package__ or "", "outlook.sql")
+
+
+class Plan(Protocol):
+    """What a campaign says itself about how it goes, each as it is stored."""
+
+    @property
+    def content(self) -> Mapping[str, Any]: ...
+    @property
+    def schedule(self) -> Mapping[str, Any]: ...
+    @property
+    def pacing(self) -> Mapping[str, Any]: ...
+    @property
+    def fail_over(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +73,9 @@ class Outlook:
     def forecast(
         self,
         messages: int,
-        schedule: Mapping[str, Any],
-        wish: Mapping[str, Any],
+        plan: Plan,
         now: datetime,
         *,
-        fail_over: bool,
         per_minute: float | None = None,
         warming_up: bool = True,
     ) -> Forecast:
@@ -71,20 +83,19 @@ class Outlook:
 
         Args:
             messages: Still to be sent.
-            schedule: The campaign's, as it is stored.
-            wish: The campaign's own pacing, as it is stored.
+            plan: What the campaign itself says about it.
             now: Aware.
-            fail_over: Its channels take what they can, in place of a part each.
             per_minute: Of the last minute, where it runs.
             warming_up: Whether new channels keep to the number of their day.
         """
         return estimate(
             messages,
-            [self._sender(row, wish, now, warming_up=warming_up) for row in self.working],
-            parse_schedule(schedule),
+            [self._sender(row, plan.pacing, now, warming_up=warming_up) for row in self.working],
+            parse_schedule(plan.schedule),
             now,
             self.tz,
-            sharing=Sharing(self.others, self.limits, dealt=not fail_over),
+            sharing=Sharing(self.others, self.limits, dealt=not plan.fail_over),
+            parts=parts_of(plan.content),
             per_minute=per_minute,
         )
 
@@ -100,6 +111,16 @@ class Outlook:
             row["portfolio"],
             row["tier"],
         )
+
+
+def parts_of(content: Mapping[str, Any]) -> int:
+    """Requests that a message takes: the parts of its text as it was written, names left open."""
+    return _parts(content.get("text", ""), content.get("max_split_parts", 1))
+
+
+@lru_cache(maxsize=256)  # of the same few campaigns every two seconds
+def _parts(text: str, most: int) -> int:
+    return len(splitting.split(text, most)) if most > 1 else 1
 
 
 def age_days(channel: Row, now: datetime) -> float:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from recado.domain import preflight
 from recado.domain.forecast import Forecast, pace
@@ -48,18 +47,11 @@ async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflig
     people = await audience.count(tx, asked)
     left_out = await audience.suppressed(tx, asked, after=None, limit=SAMPLE)
     ahead = (await outlook.of(tx, [campaign_id], now))[campaign_id]
-    going = partial(
-        ahead.forecast,
-        people.audience,
-        campaign.schedule,
-        campaign.pacing,
-        now,
-        fail_over=campaign.fail_over,
-    )
-    estimate = going()
+    estimate = ahead.forecast(people.audience, campaign, now)
+    hurried = ahead.forecast(people.audience, campaign, now, warming_up=False)
     facts = replace(
         _facts(campaign, people, ahead, estimate),
-        new_channels=_new_channels(campaign, ahead, going(warming_up=False), now),
+        new_channels=_new_channels(campaign, ahead, hurried, now),
     )
     return Preflight(
         people=people,

@@ -1,6 +1,7 @@
 """How far campaigns are: from the run's counters, never by counting."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -66,15 +67,16 @@ def _eta(
     we ourselves take for a message; where a limit is slower than that, the limit makes the pace.
     """
     left = row["pending"] + row["sending"]
-    found = ahead.forecast(
-        left,
-        row["schedule"],
-        row["pacing"],
-        now,
-        fail_over=row["fail_over"],
-        per_minute=per_minute,
-    )
-    return found.ends_at
+    plan = _Plan(row["content"], row["schedule"], row["pacing"], row["fail_over"])
+    return ahead.forecast(left, plan, now, per_minute=per_minute).ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    content: Mapping[str, Any]
+    schedule: Mapping[str, Any]
+    pacing: Mapping[str, Any]
+    fail_over: bool
 
 
 def from_counters(row: Mapping[str, Any], *, per_minute: float, eta: datetime | None) -> Progress:

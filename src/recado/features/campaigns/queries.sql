@@ -94,9 +94,9 @@ WHERE r.status IN ('running', 'paused') AND r.materialised_at IS NOT NULL
 ORDER BY r.workspace_id, r.id;
 
 -- name: progress
-SELECT c.id AS campaign_id, c.status, c.paused_reason, c.schedule, c.pacing, c.fail_over, r.id AS run_id, r.total, r.pending,
-       r.sending, r.sent, r.delivered, r.read, r.failed, r.unknown, r.suppressed, r.cancelled,
-       r.expired, r.started_at, r.finished_at
+SELECT c.id AS campaign_id, c.status, c.paused_reason, c.content, c.schedule, c.pacing,
+       c.fail_over, r.id AS run_id, r.total, r.pending, r.sending, r.sent, r.delivered, r.read,
+       r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.started_at, r.finished_at
 FROM campaign c
 LEFT JOIN LATERAL (
     SELECT * FROM run WHERE run.workspace_id = c.workspace_id AND run.campaign_id = c.id

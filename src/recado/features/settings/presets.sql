@@ -12,7 +12,8 @@ SELECT name FROM (
     WHERE workspace_id = %(workspace_id)s AND deleted_at IS NULL AND pacing ->> 'preset' = %(name)s
     UNION ALL
     SELECT 2, id, name FROM campaign
-    WHERE workspace_id = %(workspace_id)s AND pacing ->> 'preset' = %(name)s
+    WHERE workspace_id = %(workspace_id)s AND deleted_at IS NULL
+      AND pacing ->> 'preset' = %(name)s
       AND status IN ('scheduled', 'preparing', 'running', 'paused')
 ) users
 ORDER BY kind, id LIMIT 5;
