@@ -9,25 +9,24 @@ from tests.integration.dispatch.driving import Number
 from recado.providers.base import HttpAnswer, HttpRequest, Transport
 
 FEW, MANY = 100, 1_100
-EARLY, LATE = 50, 1_050  # requests; at both as much is on its way
+EARLY, LATE = 50, 1_050  # answers; at both as much is on its way
 
 
 @dataclass
 class Counting:
-    """Counts what Python holds when the requests of these numbers leave."""
+    """Counts what Python holds at the answers of these numbers."""
 
     inner: Transport
     at: Collection[int]
-    requests: int = 0
+    answers: int = 0
     held: list[int] = field(default_factory=list)
 
     async def send(
         self, request: HttpRequest, *, write_before: float | None = None, timeout: float
     ) -> HttpAnswer:
-        self.requests += 1
-        looking = self.requests in self.at
         answer = await self.inner.send(request, write_before=write_before, timeout=timeout)
-        if looking:
+        self.answers += 1  # a grant that has died gets none
+        if self.answers in self.at:
             gc.collect()
             self.held.append(len(gc.get_objects()))
         return answer
