@@ -252,6 +252,15 @@ const campaign = () => ({
     return this.texts.reasons[reason] ?? fill(this.texts.stopped, { reason })
   },
 
+  get waitingText() {
+    const until = this.progress.waiting_until
+    return until ? fill(this.texts.waiting, { moment: moment(new Date(until)) }) : ''
+  },
+
+  get notWaiting() {
+    return this.progress.status !== 'running' || !this.progress.waiting_until
+  },
+
   get uncharted() {
     return !this.charted
   },

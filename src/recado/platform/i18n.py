@@ -6,15 +6,15 @@ the translation. ``scripts/i18n.py`` keeps the catalogues in step with the sourc
 """
 
 import gettext
-from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Collection, Iterator
+from datetime import datetime, time, timedelta, tzinfo
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from babel import Locale
-from babel.dates import format_datetime, format_time, format_timedelta
+from babel.dates import format_datetime, format_time, format_timedelta, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -87,6 +87,27 @@ class Translator:
         if there.date() == now.astimezone(timezone).date():
             return format_time(there, "short", locale=self._babel)
         return self.date_and_time(moment, timezone)
+
+    def time_of_day(self, moment: time) -> str:
+        """A time of the wall's clock: ``09:00``, ``9:00 AM``."""
+        return format_time(moment, "short", locale=self._babel)
+
+    def weekdays(self, days: Collection[int]) -> str:
+        """Days of the week by their ISO numbers; three in a row or more as from which to which."""
+        names = get_day_names("abbreviated", "stand-alone", self._babel)
+        rows: list[list[int]] = []
+        for day in sorted(days):
+            if rows and rows[-1][-1] == day - 1:
+                rows[-1].append(day)
+            else:
+                rows.append([day])
+        told = [
+            f"{names[row[0] - 1]}-{names[row[-1] - 1]}"
+            if len(row) > 2  # noqa: PLR2004 - two have nothing between them
+            else ", ".join(names[day - 1] for day in row)
+            for row in rows
+        ]
+        return ", ".join(told)
 
     def duration(self, seconds: float) -> str:
         """A span of time in its largest fitting unit: ``3 minutos``."""

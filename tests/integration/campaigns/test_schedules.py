@@ -177,6 +177,28 @@ async def test_a_recurring_campaign_that_is_cancelled_between_two_runs_ends(
     assert (await planned.progress())["status"] == "cancelled"
 
 
+async def test_progress_says_until_when_a_campaign_waits_for_its_hours(
+    planned: Planned, watch: Watch, runtime: Runtime
+) -> None:
+    watch.now = MONDAY
+    window = {"weekdays": [1, 2], "from": "14:00", "to": "18:00", "timezone": "UTC"}
+    await planned.make(window=window)
+    assert (await planned.progress())["waiting_until"] is None
+    await planned.finish_jobs()
+    assert (await planned.progress())["waiting_until"] == "2031-03-03T14:00:00Z"
+    watch.now = MONDAY + 2 * HOUR
+    assert (await planned.progress())["waiting_until"] is None
+    async with runtime.db.workspace(planned.workspace) as tx:
+        await tx.run(
+            "UPDATE campaign SET schedule = jsonb_set(schedule, '{window,timezone}', '\"contact\"')"
+        )
+        await tx.run("UPDATE delivery SET due_at = %(at)s", at=watch.now)
+    assert (await planned.progress())["waiting_until"] is None
+    async with runtime.db.workspace(planned.workspace) as tx:
+        await tx.run("UPDATE delivery SET due_at = %(at)s", at=MONDAY + DAY)
+    assert (await planned.progress())["waiting_until"] == "2031-03-04T12:00:00Z"
+
+
 async def test_the_sweeper_wakes_nobody_for_a_run_that_waits_for_its_hours(
     planned: Planned, watch: Watch, runtime: Runtime
 ) -> None:

@@ -1,7 +1,10 @@
 """What the campaign pages show, from the figures that the features answer."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.datastructures import QueryParams
@@ -9,10 +12,11 @@ from starlette.datastructures import QueryParams
 from recado.domain.ids import CampaignId
 from recado.domain.retry import ErrorClass
 from recado.domain.runs import RunState
+from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.schemas import Progress
 from recado.features.reports.pace import Pace, _pace
 from recado.platform.i18n import translator
-from recado.web.campaigns import labels, models
+from recado.web.campaigns import labels, models, schedule
 from recado.web.campaigns.deliveries import LONGEST_TRAIL, Place
 
 CAMPAIGN = CampaignId(7)
@@ -60,6 +64,51 @@ def test_the_page_s_script_begins_with_the_figures_of_the_page() -> None:
         "resume",
         "schedule",
     ]
+
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def scheduled(status: str = "running", **schedule: Any) -> Campaign:
+    return Campaign(status=status, starts_at=None, schedule=schedule)
+
+
+def test_a_schedule_is_told_in_words() -> None:
+    window = {
+        "weekdays": [1, 2, 3, 4, 6], "from": "09:00", "to": "18:00",
+        "timezone": "America/Sao_Paulo", "skip_holidays": "BR",
+    }  # fmt: skip
+    campaign = scheduled(
+        "draft",
+        start_at="2031-03-03T12:00:00+00:00",
+        end_at="2031-03-08T00:00:00+00:00",
+        window=window,
+        repeat={"every": "day", "interval": 2},
+    )
+    assert schedule.lines(translator("pt_BR"), campaign, SAO_PAULO) == [
+        "Começa em 03/03/2031 09:00",
+        "A cada 2 dias",
+        "seg.-qui., sáb., das 09:00 às 18:00 (America/Sao_Paulo), menos em feriados nacionais (BR)",
+        "Termina no máximo em 07/03/2031 21:00",
+    ]
+    own = {**window, "weekdays": list(range(1, 8)), "timezone": "contact", "skip_holidays": None}
+    for every, told in (("week", "Every week"), ("month", "Every month")):
+        campaign = scheduled(start_at="2031-03-03T12:00Z", window=own, repeat={"every": every})
+        assert schedule.lines(translator("en"), campaign, SAO_PAULO) == [
+            told,
+            f"every day, 9:00{THIN}AM to 6:00{THIN}PM, in each contact's own time zone",
+        ]
+    assert schedule.lines(translator("en"), scheduled(), SAO_PAULO) == []
+
+
+def test_a_campaign_outside_its_hours_says_until_when() -> None:
+    now = datetime(2031, 3, 3, 9, tzinfo=UTC)
+    shown = progress(total=10, pending=10)
+    assert models.waiting_text(translator("en"), shown, SAO_PAULO, now) == ""
+    shown.waiting_until = now + timedelta(hours=3)
+    told = models.waiting_text(translator("pt_BR"), shown, SAO_PAULO, now)
+    assert told.endswith("a partir de 09:00.")
 
 
 def test_every_state_and_every_class_of_error_has_a_name() -> None:

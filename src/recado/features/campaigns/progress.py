@@ -10,7 +10,7 @@ from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.campaigns import outlook, service
 from recado.features.campaigns.outlook import Outlook
 from recado.features.campaigns.schemas import Progress
-from recado.features.dispatch import progress_feed
+from recado.features.dispatch import hours, progress_feed
 from recado.platform.runtime import Runtime
 
 _STATES = ("pending", "sending", "failed", "unknown", "suppressed", "cancelled", "expired")
@@ -50,7 +50,8 @@ async def of_many(
             )
         ahead = outlooks.get(CampaignId(row["campaign_id"]))
         eta = _eta(row, ahead, per_minute=rate, now=now) if ahead else None
-        progress.append(from_counters(row, per_minute=rate, eta=eta))
+        waiting = _waiting_until(row, ahead, now) if ahead else None
+        progress.append(from_counters(row, per_minute=rate, eta=eta, waiting_until=waiting))
     return progress
 
 
@@ -79,7 +80,17 @@ class _Plan:
     fail_over: bool
 
 
-def from_counters(row: Mapping[str, Any], *, per_minute: float, eta: datetime | None) -> Progress:
+def _waiting_until(row: Mapping[str, Any], ahead: Outlook, now: datetime) -> datetime | None:
+    return hours.of_run(row["schedule"], str(ahead.tz), now).waits_until(row["due_at"], now)
+
+
+def from_counters(
+    row: Mapping[str, Any],
+    *,
+    per_minute: float,
+    eta: datetime | None,
+    waiting_until: datetime | None = None,
+) -> Progress:
     """Turn exclusive counters into what people read: ``sent`` includes delivered and read."""
     if row["run_id"] is None:
         return Progress(
@@ -102,6 +113,7 @@ def from_counters(row: Mapping[str, Any], *, per_minute: float, eta: datetime | 
         per_minute=per_minute,
         success_rate=round(sent / tried, 4) if tried else None,
         eta=eta,
+        waiting_until=waiting_until,
         paused_reason=row["paused_reason"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],

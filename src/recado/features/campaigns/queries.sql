@@ -55,7 +55,7 @@ FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
 WITH waiting AS (
     SELECT id FROM delivery
     WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'pending'
-    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    ORDER BY workspace_id, run_id, status, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery d SET status = 'expired', reason = 'schedule_ended'
 FROM waiting WHERE d.workspace_id = %(workspace_id)s AND d.id = waiting.id;
@@ -96,7 +96,24 @@ ORDER BY r.workspace_id, r.id;
 -- name: progress
 SELECT c.id AS campaign_id, c.status, c.paused_reason, c.content, c.schedule, c.pacing,
        c.fail_over, r.id AS run_id, r.total, r.pending, r.sending, r.sent, r.delivered, r.read,
-       r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.started_at, r.finished_at
+       r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.started_at, r.finished_at,
+       -- Where contacts sleep, the first to wake up says when it goes on.
+       CASE WHEN c.schedule #>> '{window,timezone}' = 'contact' AND r.pending > 0 THEN (
+           SELECT min(earliest.due_at) FROM (
+               SELECT 0::bigint UNION ALL
+               SELECT cc.channel_id FROM campaign_channel cc
+               WHERE cc.workspace_id = c.workspace_id AND cc.campaign_id = c.id
+           ) AS source (sender_id)
+           CROSS JOIN (VALUES (0::smallint), (1), (2)) AS lanes (lane)
+           CROSS JOIN LATERAL (
+               SELECT d.due_at FROM delivery d
+               WHERE d.workspace_id = r.workspace_id AND d.run_id = r.id
+                 AND d.sender_id = source.sender_id AND d.lane = lanes.lane
+                 AND d.status = 'pending'
+               ORDER BY d.workspace_id, d.run_id, d.sender_id, d.lane, d.due_at, d.id
+               LIMIT 1
+           ) earliest
+       ) END AS due_at
 FROM campaign c
 LEFT JOIN LATERAL (
     SELECT * FROM run WHERE run.workspace_id = c.workspace_id AND run.campaign_id = c.id

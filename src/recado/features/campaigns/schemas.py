@@ -159,5 +159,8 @@ class Progress(BaseModel):
     )
     eta: datetime | None = Field(None, description="when the last message leaves, by the forecast")
     paused_reason: str | None = None
+    waiting_until: datetime | None = Field(
+        None, description="nothing leaves before, as it is outside the campaign's hours"
+    )
     started_at: datetime | None = None
     finished_at: datetime | None = None

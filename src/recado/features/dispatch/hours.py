@@ -46,6 +46,17 @@ class Hours:
         window = self.schedule.window
         return window is not None and window.timezone == CONTACT
 
+    def waits_until(self, due_at: datetime | None, now: datetime) -> datetime | None:
+        """Until when nothing leaves, as it is outside the hours; None while something may.
+
+        Args:
+            due_at: When the first of what is pending is due; asked where contacts sleep.
+            now: Aware.
+        """
+        if self.verdict is Verdict.WAIT:
+            return self.until
+        return due_at if self.by_contact and due_at and due_at > now else None
+
     def first_open(self, moment: datetime) -> datetime:
         """When, from a moment on, something may leave again; all contacts alike."""
         alike = replace(self.schedule, window=None) if self.by_contact else self.schedule

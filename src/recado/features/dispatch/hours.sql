@@ -4,7 +4,7 @@ SELECT d.id, d.phone, c.timezone FROM delivery d
 LEFT JOIN contact c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id
 WHERE d.workspace_id = %(workspace_id)s AND d.run_id = %(run_id)s AND d.status = 'pending'
   AND d.id >= %(since)s AND d.due_at <= %(now)s
-ORDER BY d.id LIMIT %(most)s;
+ORDER BY d.workspace_id, d.run_id, d.status, d.id LIMIT %(most)s;
 
 -- name: wake_up
 -- First sends that wait for a later moment; retries keep theirs, which have other reasons.
@@ -12,7 +12,7 @@ WITH asleep AS (
     SELECT id FROM delivery
     WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'pending'
       AND lane = 0 AND due_at > %(now)s
-    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    ORDER BY workspace_id, run_id, status, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery d SET due_at = %(now)s
 FROM asleep WHERE d.workspace_id = %(workspace_id)s AND d.id = asleep.id;

@@ -45,6 +45,10 @@ CAMPAIGN_STOPPED: Final = mark(
     "Paused because the provider refuses its messages: {reason}. Mend this, then resume it."
 )
 
+WAITING: Final = mark(
+    "It is outside the hours of this campaign. Messages go on leaving at {moment}."
+)
+
 REASONS: Final[Mapping[str, str]] = {
     "opted_out": mark("Does not want messages"),
     "tag": mark("Has the tag {tag}"),

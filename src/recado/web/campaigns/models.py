@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from recado.domain.runs import RunEvent, RunState, allowed
@@ -12,7 +12,7 @@ from recado.features.campaigns.schemas import Progress
 from recado.features.channels.models import Channel
 from recado.features.reports.pace import Pace
 from recado.platform.i18n import Translator
-from recado.web.campaigns import labels
+from recado.web.campaigns import labels, schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Heading:
     created_at: datetime
     channels: Sequence[str]
     stopped: Sequence[str]
+    schedule: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ def percent(progress: Progress) -> int:
     return 100 * settled(progress) // progress.total if progress.total else 0
 
 
-def heading(language: Translator, campaign: Campaign, channels: Sequence[Channel]) -> Heading:
+def heading(
+    language: Translator, campaign: Campaign, channels: Sequence[Channel], zone: tzinfo
+) -> Heading:
     """A campaign and the channels it goes out through."""
     return Heading(
         id=campaign.id,
@@ -103,6 +106,7 @@ def heading(language: Translator, campaign: Campaign, channels: Sequence[Channel
             for channel in channels
             if channel.paused_reason and channel.paused_until is None
         ],
+        schedule=schedule.lines(language, campaign, zone),
     )
 
 
@@ -112,6 +116,14 @@ def paused_text(texts: Mapping[str, Any], reason: str | None) -> str:
     if reason is None or reason in reasons:
         return reasons[reason or "other"]
     return str(texts["stopped"]).format(reason=reason)
+
+
+def waiting_text(language: Translator, progress: Progress, zone: tzinfo, now: datetime) -> str:
+    """That a campaign waits for its hours, and until when; nothing where it does not."""
+    until = progress.waiting_until
+    if until is None:
+        return ""
+    return language.gettext(labels.WAITING, moment=language.moment(until, zone, now=now))
 
 
 def row(language: Translator, campaign: Campaign, progress: Progress) -> Row:
@@ -188,4 +200,5 @@ def _texts(language: Translator) -> dict[str, Any]:
         "tip": _("{time}: {rate} per minute"),
         "reasons": translated(language, labels.PAUSED),
         "stopped": _(labels.CAMPAIGN_STOPPED),
+        "waiting": _(labels.WAITING),
     }

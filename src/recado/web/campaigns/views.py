@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import tzinfo
 from functools import partial
 from typing import Final
 
@@ -87,7 +88,7 @@ async def show(request: Request) -> Response:
     runtime, language, visit = runtime_of(request), language_of(request), _visit(request)
     campaign_id, fragment = _campaign_id(request), wants_fragment(request)
     async with runtime.db.workspace(visit.person.workspace_id) as tx:
-        heading = await _heading(tx, campaign_id, language)
+        heading = await _heading(tx, campaign_id, language, visit.timezone)
         place = deliveries.Place.read(request.query_params)
         table = await deliveries.page(tx, campaign_id, place, language)
         so_far = Pace() if fragment else await pace.so_far(tx, campaign_id, clock.now())
@@ -98,6 +99,7 @@ async def show(request: Request) -> Response:
         block="deliveries" if fragment else None,
         campaign=heading,
         deliveries=table,
+        waiting_text=models.waiting_text(language, progress, visit.timezone, clock.now()),
         **models.progress_context(language, progress, so_far),
     )
 
@@ -121,13 +123,13 @@ async def act(request: Request, *, action: str) -> Response:
 
 
 async def _heading(
-    tx: Transaction, campaign_id: CampaignId, language: Translator
+    tx: Transaction, campaign_id: CampaignId, language: Translator, zone: tzinfo
 ) -> models.Heading:
     campaign = await service.get(tx, campaign_id)
     used = [
         await channels.get(tx, channel) for channel in await service.channels_of(tx, campaign_id)
     ]
-    return models.heading(language, campaign, used)
+    return models.heading(language, campaign, used, zone)
 
 
 async def _progress(request: Request, visit: Visit) -> Progress:
