@@ -61,7 +61,7 @@ async def finished_campaign(
             await tx.run(
                 "INSERT INTO usage (workspace_id, channel_id, minute, requests)"
                 " VALUES (%(w)s, %(channel)s, date_trunc('minute', %(at)s::timestamptz), 1)"
-                " ON CONFLICT (workspace_id, channel_id, minute)"
+                " ON CONFLICT (workspace_id, channel_id, minute, campaign_id)"
                 " DO UPDATE SET requests = usage.requests + 1",
                 w=workspace_id,
                 channel=channel,
