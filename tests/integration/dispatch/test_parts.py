@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.integration.dispatch.driving import Number, Simulator
 from tests.integration.dispatch.outcomes import WRONG, accepted, refused
+from tests.integration.dispatch.transports import Unlucky
 from tests.integration.webhooks.calling import body, change, status
 
 from recado.domain import splitting
@@ -187,6 +188,24 @@ async def test_a_part_in_doubt_keeps_the_later_ones_until_it_is_heard_of(number:
     assert await shown(number, run_id) == ("sent", ["read", "delivered", "sent"])
 
 
+async def test_a_part_that_is_tried_again_though_it_has_arrived_does_not_leave(
+    number: Number,
+) -> None:
+    run_id, ledger = await begun(number)
+    await accept(ledger)
+    [second] = await next_parts(ledger)
+    await ledger.write([takeover.lost(second.claim.reference)])
+    await try_again(number, run_id)
+    [again] = await next_parts(ledger)
+    assert again.claim.unsure
+    await report(number, "delivered", second.claim.reference)
+    assert await shown(number, run_id) == ("pending", ["sent", "delivered", "pending"])
+    reference = again.claim.reference
+    assert await ledger.unsure.withdraw([reference]) == {reference}
+    assert (await accept(ledger)).claim.reference.part == 3
+    assert await shown(number, run_id) == ("sent", ["sent", "delivered", "sent"])
+
+
 async def test_a_part_in_doubt_that_is_heard_of_leads_to_nothing_in_a_cancelled_campaign(
     number: Number,
 ) -> None:
@@ -281,6 +300,32 @@ async def test_a_driver_that_dies_between_parts_costs_none_and_repeats_none(
     assert set(await number.statuses(run_id)) <= {"sent", "delivered", "read"}
     done = await number.rows("SELECT DISTINCT parts, next_part FROM delivery")
     assert [row["parts"] for row in done] == [3]
+
+
+async def test_two_drivers_that_both_believe_the_number_is_theirs_repeat_no_part(
+    number: Number, simulator: Simulator
+) -> None:
+    run_id = await number.run(60, text=TEXT, parts=3)
+    lost = Unlucky(number.transport, rate=0.2)  # grants that die before they are used
+
+    async def drive() -> None:
+        while (await number.run_row(run_id))["status"] != "completed":
+            await number.driver(transport=lost).drive()
+
+    first = asyncio.create_task(number.driver(transport=lost).drive())
+    await simulator.saw(number.number, 30)
+    async with asyncio.timeout(60):
+        await asyncio.gather(first, drive())
+    assert (await simulator.stats(number.number))["duplicates"] == 0
+    came: dict[str, list[str]] = defaultdict(list)
+    for row in await simulator.log(number.number):
+        delivery, part, _ = row["reference"].split(".")
+        came[delivery].append(part)
+    assert all(parts == ["1", "2", "3"][: len(parts)] for parts in came.values()), came
+    counts = await number.statuses(run_id)
+    unknown = counts.pop("unknown", 0)
+    assert sum(counts.values()) + unknown == 60
+    assert sum(len(parts) == 3 for parts in came.values()) >= 60 - unknown
 
 
 async def test_what_has_begun_is_not_overtaken_by_first_sends(number: Number) -> None:

@@ -50,12 +50,12 @@ WITH report AS (
         %(times)s::timestamptz[], %(codes)s::text[], %(classes)s::text[], %(details)s::text[])
         AS r (channel_id, delivery_id, part, number, provider_id, status, at, code, class, detail)
 ), matched AS (
-    SELECT a.delivery_id, a.part, r.provider_id, r.status, r.at, r.code, r.class, r.detail
+    SELECT a.delivery_id, a.part, a.number, r.provider_id, r.status, r.at, r.code, r.class, r.detail
     FROM report r
     JOIN attempt a ON a.workspace_id = %(workspace_id)s AND a.delivery_id = r.delivery_id
         AND a.part = r.part AND a.number = r.number AND a.channel_id = r.channel_id
     UNION ALL
-    SELECT p.delivery_id, p.position, r.provider_id, r.status, r.at, r.code, r.class, r.detail
+    SELECT p.delivery_id, p.position, NULL, r.provider_id, r.status, r.at, r.code, r.class, r.detail
     FROM report r
     JOIN part p ON p.workspace_id = %(workspace_id)s AND p.provider_id = r.provider_id
     WHERE r.delivery_id IS NULL
@@ -63,6 +63,7 @@ WITH report AS (
     SELECT delivery_id, part,
         (array_agg(status ORDER BY delivery_rank(status) DESC))[1] AS status,
         max(provider_id) AS provider_id,
+        min(number) FILTER (WHERE status <> 'failed') AS arrived,
         min(at) AS first_at,
         min(at) FILTER (WHERE status = 'delivered') AS delivered_at,
         min(at) FILTER (WHERE status = 'read') AS read_at,
@@ -70,9 +71,16 @@ WITH report AS (
         max(code) AS code, max(class) AS class, max(detail) AS detail
     FROM matched GROUP BY delivery_id, part
 ), locked AS (
-    SELECT d.id, d.run_id, d.status, d.parts, d.next_part, d.discarded_at FROM delivery d
+    SELECT d.id, d.run_id, d.parts, d.next_part, d.claims, d.discarded_at, d.status AS was
+    FROM delivery d
     WHERE d.workspace_id = %(workspace_id)s AND d.id IN (SELECT delivery_id FROM best)
     ORDER BY d.id FOR UPDATE
+), own AS (
+    -- A part that is tried again though an earlier try has arrived: as if it were still in doubt.
+    SELECT l.*, CASE WHEN l.parts > 1 AND l.was = 'sending' AND EXISTS (
+        SELECT FROM best b WHERE b.delivery_id = l.id AND b.part = l.next_part
+          AND b.arrived < l.claims) THEN 'unknown' ELSE l.was END AS status
+    FROM locked l
 ), parts AS (
     UPDATE part p
     SET status = delivery_raised(p.status, b.status),
@@ -126,7 +134,7 @@ WITH report AS (
         error_detail = CASE WHEN change.tells THEN coalesce(n.detail, d.error_detail)
             WHEN change.clears THEN NULL ELSE d.error_detail END
     FROM news n
-    JOIN locked l ON l.id = n.delivery_id
+    JOIN own l ON l.id = n.delivery_id
     JOIN whole w ON w.id = l.id
     JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = l.run_id
     CROSS JOIN LATERAL (
