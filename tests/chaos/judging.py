@@ -56,6 +56,25 @@ def use(times: Sequence[float], stretches: Iterable[tuple[float, float]], per_se
     return Use(seconds, left, left / (seconds * per_second) if seconds else 0.0)
 
 
+def strip(
+    times: Sequence[float],
+    stretches: Iterable[tuple[float, float]],
+    begin: float,
+    end: float,
+    per_second: int,
+) -> tuple[str, str]:
+    """Each second as one character: tenths of what is permitted; and whether a fault excuses it."""
+    shown, excused = "", ""
+    calm_ones = list(stretches)
+    for second in range(int(end - begin)):
+        at = begin + second
+        left = bisect_left(times, at + 1) - bisect_left(times, at)
+        shown += str(min(9, left * 10 // per_second))
+        inside = any(early <= at and at + 1 <= late for early, late in calm_ones)
+        excused += " " if inside else "-"
+    return shown, excused
+
+
 async def by_recipient(product: Product, numbers: Iterable[str]) -> Counter[str]:
     """How many messages each recipient got, of all channels together."""
     counted: Counter[str] = Counter()

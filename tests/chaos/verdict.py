@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.chaos import judging, sendlog
 from tests.chaos.blows import TAKE_OVER, Blow
 from tests.chaos.forms import Form
-from tests.chaos.judging import Lost
+from tests.chaos.judging import Lost, Use
 from tests.integration.dispatch.stack import Product
 
 WIDTHS = {"perSecond": 1.0, "perMinute": 60.0, "capHourly": 3_600.0}
@@ -37,15 +37,14 @@ class Verdict:
         self.stats = {
             channel: await product.stack.simulator.stats(number) for channel, number in self.made
         }
-        self.uses = {
-            channel: judging.use(
-                self.sends.times[channel],
-                judging.calm(channel, self.blows, begin, end),
-                int(pacing["perSecond"]),
-            )
-            for (channel, _), pacing in zip(self.made, form.pacing, strict=True)
-            if not {"perMinute", "capHourly"} & pacing.keys()
-        }
+        self.uses: dict[int, Use] = {}
+        self.strips: dict[int, tuple[str, str]] = {}
+        for (channel, _), pacing in zip(self.made, form.pacing, strict=True):
+            if not {"perMinute", "capHourly"} & pacing.keys():
+                times, most = self.sends.times[channel], int(pacing["perSecond"])
+                calm = judging.calm(channel, self.blows, begin, end)
+                self.uses[channel] = judging.use(times, calm, most)
+                self.strips[channel] = judging.strip(times, calm, begin, end, most)
 
     def windows(self) -> list[tuple[int, str, int, int]]:
         """Channel, limit, the most that any window held, what is allowed."""
@@ -98,6 +97,8 @@ class Verdict:
             arrived = stats["max_requests_per_window"]
             came = f"{arrived['1s']} in a second, {arrived['60s']} in a minute"
             lines.append((f"channel {channel}, at the simulator", came))
+        for channel, (shown, excused) in self.strips.items():
+            lines += [(f"channel {channel}, second by second", shown), ("", excused)]
         for channel, used in self.uses.items():
             share = f"{used.share:.0%} in {used.seconds:.0f} s"
             lines.append((f"channel {channel}, used without a fault", share))
