@@ -31,6 +31,8 @@ class Row:
     phone: str
     status: str
     attempts: int
+    parts: int
+    parts_sent: int
     problem: str | None
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -129,6 +131,8 @@ def _row(language: Translator, delivery: DeliveryShown) -> Row:
         phone=delivery.phone,
         status=delivery.status,
         attempts=delivery.attempts,
+        parts=delivery.parts,
+        parts_sent=delivery.parts_sent,
         problem=_problem(language, delivery),
         sent_at=delivery.sent_at,
         delivered_at=delivery.delivered_at,
