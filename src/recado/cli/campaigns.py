@@ -11,14 +11,14 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from recado.cli import following, installation
+from recado.cli import following, installation, schedules
 from recado.cli.language import language
 from recado.cli.sending import check_preset
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.audiences import lists
+from recado.features.campaigns import deleting, service
 from recado.features.campaigns import progress as campaign_progress
-from recado.features.campaigns import service
 from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
 from recado.features.channels import service as channels
 from recado.features.reports import service as reports
@@ -51,9 +51,23 @@ def create(
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; repeatable.")] = None,
     preset: Annotated[str | None, typer.Option(help="How fast at most.")] = None,
+    start_at: schedules.StartAt = None,
+    end_at: schedules.EndAt = None,
+    window: schedules.Window = None,
+    timezone: schedules.TimeZone = None,
+    skip_holidays: schedules.SkipHolidays = None,
+    repeat: schedules.Repeat = None,
     workspace: Workspace = None,
 ) -> None:
     """Add a draft and print its id; the channel may be left out where there is only one."""
+    wish = schedules.Wish(
+        start_at=start_at,
+        end_at=end_at,
+        window=window,
+        timezone=timezone,
+        skip_holidays=skip_holidays,
+        repeat=repeat,
+    )
 
     async def work(runtime: Runtime, workspace_id: WorkspaceId) -> int:
         await check_preset(runtime, workspace_id, preset)
@@ -68,6 +82,7 @@ def create(
                     channel_ids=channel_ids,
                     audience=Audience(list_ids=list_ids, tags=tag or []),
                     content=TextContent(text=text),
+                    schedule=await wish.schedule(tx),
                     pacing={"preset": preset} if preset else {},
                 )
             except ValidationError as error:
@@ -110,6 +125,19 @@ def resume(campaign: Id, wait: Wait = False, workspace: Workspace = None) -> Non
 def cancel(campaign: Id, workspace: Workspace = None) -> None:
     """End it for good."""
     _move(campaign, workspace, service.cancel)
+
+
+@app.command()
+def delete(campaign: Id, workspace: Workspace = None) -> None:
+    """Delete a draft, or one that is over, with all that is on record about it."""
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
+        async with runtime.db.workspace(workspace_id) as tx:
+            await deleting.delete(tx, CampaignId(campaign), clock.now())
+
+    installation.in_workspace(workspace, work)
+    sentence = language().gettext("Campaign {id} deleted.", id=campaign)
+    Console().print(sentence, highlight=False)
 
 
 @app.command()

@@ -1,8 +1,10 @@
 """Importing, starting and following a campaign, with progress bars."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import anyio
 from rich.console import Console
@@ -52,6 +54,7 @@ class Order:
     channel: str | None
     name: str
     preset: str | None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def import_file(
@@ -139,6 +142,7 @@ async def import_and_start(
                 channel_ids=[channel],
                 audience=Audience(list_ids=[ListId(done.list_id)]),
                 content=TextContent(text=order.text),
+                schedule=dict(order.schedule),
                 pacing={"preset": order.preset} if order.preset else {},
             ),
             clock.now(),
@@ -243,6 +247,12 @@ def report_campaign(state: CampaignProgress, console: Console) -> None:
         "Campaign {id}: {state}", id=state.campaign_id, state=shown(state.status)
     )
     console.print(f"{sentence}; {counts}", highlight=False, soft_wrap=True)
+    if state.waiting_until is not None:
+        there = state.waiting_until.astimezone()
+        moment = words.date_and_time(there, there.tzinfo or UTC)
+        console.print(
+            words.gettext("It waits for its hours until {moment}.", moment=moment), highlight=False
+        )
 
 
 def shown(state: str) -> str:

@@ -192,3 +192,46 @@ def test_a_preset_that_there_is_not_is_bad_usage(recado: Recado, office: Office)
     )
     assert ended.code == 2
     assert "There is no preset 'reckless'." in ended.err
+
+
+def test_a_campaign_is_made_with_a_schedule_in_the_workspace_s_time_zone(
+    recado: Recado, office: Office, campaign: str
+) -> None:
+    made = recado(
+        "campaign", "create", "--name", "Assembleia", "--text", TEXT, "--channel", office.channel,
+        "--list", "lista", "--start-at", "2031-03-03 09:00", "--end-at", "2031-03-07T18:00:00Z",
+        "--window", "1-3,5 09:00-18:00", "--skip-holidays", "BR", "--repeat", "day", *office.here,
+    )  # fmt: skip
+    assert made.code == 0, made
+    started = recado("campaign", "start", made.out.strip(), *office.here)
+    assert "scheduled" in started.out
+    assert recado("campaign", "delete", made.out.strip(), *office.here).code == 1
+    assert recado("campaign", "cancel", made.out.strip(), *office.here).code == 0
+    assert "deleted" in recado("campaign", "delete", made.out.strip(), *office.here).out
+    said = sentence(recado("campaign", "progress", made.out.strip(), *office.here))
+    assert "campaign" in said
+
+
+def test_a_file_is_not_imported_for_a_schedule_that_makes_no_sense(
+    recado: Recado, office: Office
+) -> None:
+    file = office.file(people(500))
+    ended = recado(
+        "send", file, "--text", TEXT, "--channel", office.channel, "--end-at", "2020-01-01 09:00",
+        *office.here,
+    )  # fmt: skip
+    assert "schedule.end_at" in ended.err
+    assert ended.code == 1
+    for option, value in (("--window", "9-18"), ("--start-at", "logo"), ("--timezone", "UTC")):
+        refused = recado("send", file, "--text", TEXT, option, value, *office.here)
+        assert (refused.code, option in refused.err) == (2, True), refused
+
+
+def test_a_file_is_sent_at_its_time(recado: Recado, office: Office) -> None:
+    ended = recado(
+        "send", office.file(people(600)), "--text", TEXT, "--channel", office.channel,
+        "--start-at", "2031-03-03 09:00", "--window", "09:00-18:00", "--timezone", "contact",
+        *office.here,
+    )  # fmt: skip
+    assert ended.code == 0, ended
+    assert "scheduled" in ended.out.splitlines()[-1]
