@@ -90,6 +90,12 @@ SETTINGS: Mapping[str, str] = {
         " No provider of this version asks for it."
     ),
     "RECADO_LOG_LEVEL": "Least important event that is written to standard error.",
+    "RECADO_METRICS_PORT": (
+        "Where a worker answers Prometheus under `/metrics`: on this port, each further worker of"
+        " the machine on the next free one. Without it workers show nothing; the web process has"
+        " its own `/metrics`."
+    ),
+    "RECADO_METRICS_HOST": "The address on which workers do so; it asks for no key.",
     "RECADO_LOG_FORMAT": "`json`: one object a line; `console`: coloured lines for a person.",
 }
 

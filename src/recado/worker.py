@@ -7,15 +7,18 @@ import signal
 import socket
 from collections.abc import Collection
 
+from prometheus_client import start_http_server
+
 from recado.bootstrap import direct_url, open_runtime
 from recado.domain import windows
 from recado.features.dispatch.fleet import Fleet
-from recado.platform import logging
+from recado.platform import logging, settings
 from recado.platform.queue import QUEUES
 from recado.providers.transport import AiohttpTransport
 
 log = logging.get(__name__)
 
+MOST_WORKERS = 64  # on a machine, each with a port of its own for metrics
 CAMPAIGN_MESSAGES = "campaign-messages"  # the drive table; not one of procrastinate's queues
 
 
@@ -34,6 +37,7 @@ async def work(queues: Collection[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runtime = open_runtime()
+    _show_metrics()
     transport = AiohttpTransport()
     chosen = set(queues or known_queues())
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -50,3 +54,18 @@ async def work(queues: Collection[str] | None = None) -> None:
         await transport.close()
         await runtime.close()
     log.info("worker stopped", owner=owner)
+
+
+def _show_metrics() -> None:
+    """Answer Prometheus on the first free port from the one that is set."""
+    first = settings.logs().metrics_port
+    if first is None:
+        return
+    for port in range(first, first + MOST_WORKERS):
+        try:
+            start_http_server(port, addr=settings.logs().metrics_host)
+        except OSError:
+            continue
+        log.info("metrics shown", port=port)
+        return
+    log.warning("no port left for metrics", first=first)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from recado.domain import errors
 from recado.domain.errors import RecadoError
-from recado.platform import i18n, logging
+from recado.platform import i18n, logging, outages
 from recado.platform.postgres import DATABASE_AWAY
 
 log = logging.get(__name__)
@@ -111,7 +111,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    log.warning("a server is away", error=str(error))
+    outages.met(error)
     return answer(request, errors.Unavailable())
 
 

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
 from recado.api.access import runtime_of
+from recado.platform import outages
 from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
@@ -42,8 +43,10 @@ async def _postgres(runtime: Runtime) -> str:
     try:
         async with asyncio.timeout(PATIENCE), runtime.db.system() as tx:
             await tx.value("SELECT 1")
-    except (*DATABASE_AWAY, TimeoutError):
+    except (*DATABASE_AWAY, TimeoutError) as error:
+        outages.POSTGRES.away(error)
         return "away"
+    outages.POSTGRES.back()
     return "ok"
 
 
@@ -51,6 +54,8 @@ async def _redis(runtime: Runtime) -> str:
     try:
         async with asyncio.timeout(PATIENCE):
             await runtime.redis.ping()
-    except (RedisError, OSError, TimeoutError):
+    except (RedisError, OSError, TimeoutError) as error:
+        outages.REDIS.away(error)
         return "away"
+    outages.REDIS.back()
     return "ok"

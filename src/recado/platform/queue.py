@@ -16,7 +16,7 @@ from procrastinate.blueprints import Blueprint
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
-from recado.platform import logging
+from recado.platform import logging, outages
 from recado.platform.postgres import Transaction
 
 log = logging.get(__name__)
@@ -111,7 +111,7 @@ class JobQueue:
                     pause = 0.2
                     await self._run_workers(queues, stop)
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker must come back
-                log.warning("jobs wait for PostgreSQL", error=str(error), retry_in=pause)
+                outages.POSTGRES.away(error)
                 await _wait(stop, pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -153,6 +153,7 @@ class JobQueue:
             stalled = await self.app.job_manager.get_stalled_jobs(
                 seconds_since_heartbeat=STALLED_AFTER_SECONDS
             )
+            outages.POSTGRES.back()
             for job in stalled:
                 try:
                     await self._take_over(job)

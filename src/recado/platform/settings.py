@@ -56,10 +56,12 @@ class Sending(_Group):
 
 
 class Logs(_Group):
-    """What is written to standard error."""
+    """What is written to standard error, and what workers count."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+    metrics_port: int | None = Field(None, ge=1, le=65_000, description="of the first worker")
+    metrics_host: str = "127.0.0.1"
 
 
 @lru_cache

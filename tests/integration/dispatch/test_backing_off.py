@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
-from tests.integration.dispatch.driving import Number, Simulator
+from tests.integration.dispatch.driving import Number, Simulator, until
 
 from recado.domain.ids import RunId
 from recado.features.dispatch import mood
@@ -41,6 +42,10 @@ async def told(number: Number) -> list[tuple[str, int]]:
     return [(row["kind"], row["times"]) for row in rows]
 
 
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
 async def breaker_cools(number: Number) -> None:
     """Let the time pass for which the breakers are open."""
     for key in (
@@ -57,6 +62,8 @@ async def test_errors_in_a_row_pause_the_channel_and_it_wakes_by_itself(
 ) -> None:
     await paced(number, backoffErrorThreshold=3, backoffPauseMinutes=2)
     run_id = await number.run(20)
+    pauses = counted("recado_pauses_total", what="backing_off")
+    sends = counted("recado_sends_total", provider="simulator", result="unknown")
     await simulator.faults({"fault": {"kind": "drop"}})
     rest = await drive(number)
     assert rest is not None
@@ -69,6 +76,8 @@ async def test_errors_in_a_row_pause_the_channel_and_it_wakes_by_itself(
     counts = await number.statuses(run_id)
     assert counts["pending"] >= 15
     assert await told(number) == [("channel_backing_off", 1)]
+    assert counted("recado_pauses_total", what="backing_off") == pauses + 1
+    assert counted("recado_sends_total", provider="simulator", result="unknown") >= sends + 3
     await simulator.faults()
     await number.execute("UPDATE channel SET paused_until = now()")
     await breaker_cools(number)
@@ -153,6 +162,27 @@ async def campaign(number: Number, run_id: RunId) -> tuple[str, str]:
         id=await number.campaign_of(run_id),
     )
     return row["status"], (row["paused_reason"] or "").partition(":")[0]
+
+
+@pytest.mark.parametrize(("code", "paused"), [(131042, "channel"), (132015, "campaign")])
+async def test_a_failure_by_callback_pauses_what_would_fail_alike(
+    number: Number, simulator: Simulator, code: int, paused: str
+) -> None:
+    """The message was accepted, and failed a moment later."""
+    run_id = await number.run(2, pacing={"perMinute": 1})
+    await simulator.faults({"fault": {"kind": "async_error", "code": code, "ms": 10}})
+    await drive(number)
+
+    async def stopped() -> bool:
+        reasons = {
+            "channel": (await channel_row(number))["paused_reason"],
+            "campaign": (await campaign(number, run_id))[1],
+        }
+        assert not any(reasons[other] for other in reasons.keys() - {paused})
+        return (reasons[paused] or "").startswith(str(code))
+
+    await until(stopped, "the pause")
+    assert await told(number) == [(f"{paused}_paused", 1)]
 
 
 async def test_wrong_messages_between_good_ones_pause_nothing(

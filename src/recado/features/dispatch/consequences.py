@@ -20,7 +20,7 @@ from recado.features.dispatch.transactions import AWAY, short
 from recado.features.gates import service as gates
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
-from recado.platform import clock, logging
+from recado.platform import clock, logging, metrics, outages
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
@@ -82,7 +82,7 @@ async def _insist(action: Callable[[], Awaitable[None]]) -> None:
         try:
             await action()
         except AWAY as error:
-            log.warning("consequences wait for PostgreSQL", error=str(error))
+            outages.met(error)
             await asyncio.sleep(RETRY_SECONDS)
         except Exception:
             log.exception("consequence of an outcome failed")
@@ -142,6 +142,7 @@ async def pause_channel(
             return
         await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel_id, reason=because)
         await failover.defer(runtime, tx)
+    metrics.PAUSES.labels("channel").inc()
     log.error("channel paused", channel=channel_id, reason=because)
 
 
@@ -152,6 +153,7 @@ async def _back_off(
     until: datetime,
     because: str,
 ) -> None:
+    metrics.PAUSES.labels("backing_off").inc()
     log.warning("channel backs off", channel=channel_id, until=until.isoformat(), reason=because)
     async with short(runtime.db, workspace_id) as tx:
         held = await tx.run(
@@ -197,6 +199,7 @@ async def pause_run(
             campaign_id = CampaignId(row["campaign_id"])
             await notify(tx, Kind.CAMPAIGN_PAUSED, campaign_id=campaign_id, reason=because)
     if rows:
+        metrics.PAUSES.labels("campaign").inc()
         log.error("campaign paused", run=run_id, reason=because)
         await gates.sync_runs(runtime.redis, workspace_id, {run_id: "paused"})
         await suspicion.begin_anew(runtime.redis, workspace_id, run_id)

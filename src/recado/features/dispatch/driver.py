@@ -28,7 +28,7 @@ from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
 from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turnstile import CLAIM_AHEAD_SECONDS, HOLD_SECONDS, Passed, Turnstile
-from recado.platform import clock, logging
+from recado.platform import clock, logging, outages
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -94,6 +94,7 @@ class ChannelDriver:
             try:
                 step = await self._step()
                 pause = FIRST_PAUSE
+                outages.over()
             except LeaseLost:
                 if not self._taken:
                     log.info("channel driven by another worker", channel=self._channel_id)
@@ -101,7 +102,7 @@ class ChannelDriver:
                 self._taken = False  # Redis may have forgotten us: take the channel again
                 continue
             except (*AWAY, RedisError) as error:
-                log.warning("channel waits", channel=self._channel_id, error=str(error))
+                outages.met(error)
                 self._taken = False
                 step, pause = pause, min(pause * 2, LONGEST_PAUSE)
             if isinstance(step, Rest):

@@ -4,11 +4,12 @@ import asyncio
 from contextlib import suppress
 
 import psycopg
+from redis.exceptions import RedisError
 
 from recado.features.dispatch.driver import ChannelDriver
 from recado.features.dispatch.leases import NOTIFICATION, Lease, Leases
 from recado.features.dispatch.transactions import AWAY
-from recado.platform import logging, settings
+from recado.platform import logging, outages, settings
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport
 
@@ -71,8 +72,9 @@ class Fleet:
             for lease in taken:
                 self._start(lease)
             seconds = await self._leases.next_due()
+            await self._look_around()
         except AWAY as error:
-            log.warning("worker waits for PostgreSQL", error=str(error))
+            outages.met(error)
             return AWAY_SLEEP
         except Exception:
             log.exception("due channels not leased")
@@ -82,6 +84,17 @@ class Fleet:
         # What is due and was left is for others: for another workspace, or for another process.
         shortest = SHORTEST_SLEEP if taken else FULL_SLEEP
         return min(LONGEST_SLEEP, max(shortest, seconds))
+
+    async def _look_around(self) -> None:
+        """Notice that a server is back, also while no channel needs it."""
+        outages.POSTGRES.back()
+        if outages.REDIS.lasts:
+            try:
+                await self._runtime.redis.ping()
+            except (RedisError, OSError) as error:
+                outages.REDIS.away(error)
+            else:
+                outages.REDIS.back()
 
     def _start(self, lease: Lease) -> None:
         driver = ChannelDriver(self._runtime, self._transport, lease, request_timeout=self._timeout)
@@ -101,6 +114,8 @@ class Fleet:
         # A lease that cannot be given back runs out, as it is not renewed any more.
         try:
             await self._leases.give_back(lease, due_in, driver.rota.last_run)
+        except AWAY as error:
+            outages.met(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody takes it over
             log.warning("channel not given back", channel=lease.channel_id, error=str(error))
         self._woken.set()
@@ -114,6 +129,9 @@ class Fleet:
                 continue
             try:
                 kept = await self._leases.renew(list(before))
+            except AWAY as error:
+                outages.met(error)
+                continue
             except Exception as error:  # noqa: BLE001 - tried again before the leases run out
                 log.warning("leases not renewed", error=str(error))
                 continue
@@ -136,6 +154,8 @@ class Fleet:
                     self._notice(":")
                     async for note in connection.notifies():
                         self._notice(note.payload)
+            except AWAY as error:
+                outages.met(error)
             except Exception as error:  # noqa: BLE001 - channels are looked up without it, later
                 log.warning("not listening for work", error=str(error))
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)

@@ -33,7 +33,7 @@ from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.channels.service import OpenChannel
 from recado.features.dispatch.departures import Answer
 from recado.features.dispatch.shared import Contended, Shared
-from recado.platform import logging
+from recado.platform import logging, metrics
 from recado.platform.redis import key
 
 log = logging.get(__name__)
@@ -194,12 +194,14 @@ class Mood:
             return
         self._probes = NO_PROBES
         error = fault.error_class if fault else None
-        paused_until = self._channel.view.streak.paused_until
+        before = self._channel.view
         self._channel.change(partial(_channel_learns, answer=answer, bound=self._bound))
+        _count("channel", before.breaker, self._channel.view.breaker)
         pause = self._channel.view.streak.paused_until
-        if pause > max(now, paused_until):
+        if pause > max(now, before.streak.paused_until):
             self._pause_until = pause
         if self._host is not None:
+            host = self._host.view
             self._host.change(
                 partial(
                     blame.on_host_answer,
@@ -210,6 +212,7 @@ class Mood:
                     now=now,
                 )
             )
+            _count("host", host.breaker, self._host.view.breaker)
 
     @property
     def pause_until(self) -> datetime | None:
@@ -319,6 +322,11 @@ def _channel_learns(mood: ChannelMood, *, answer: Answer, bound: int) -> Channel
             mood.breaker, OF_CHANNEL, failed=failed, left_at=now - answer.seconds, now=now
         ),
     )
+
+
+def _count(scope: str, before: Breaker, after: Breaker) -> None:
+    if after.state is BreakerState.OPEN and before.state is not BreakerState.OPEN:
+        metrics.BREAKERS.labels(scope).inc()
 
 
 def _channel_gives_back(mood: ChannelMood) -> ChannelMood:

@@ -11,10 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from recado.domain.ids import CampaignId, WorkspaceId
-from recado.platform import logging
+from recado.platform import outages
 from recado.platform.redis import key
-
-log = logging.get(__name__)
 
 CHANNEL = "recado:progress"
 BUCKET_SECONDS = 10
@@ -41,7 +39,7 @@ async def publish(
             pipe.publish(CHANNEL, json.dumps(message))
             await pipe.execute()
     except (RedisError, OSError) as error:
-        log.warning("progress not announced", error=str(error))
+        outages.REDIS.away(error)
 
 
 async def per_minute(

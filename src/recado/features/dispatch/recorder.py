@@ -9,7 +9,7 @@ from recado.domain.deliveries import DeliveryState
 from recado.domain.retry import ErrorClass
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.transactions import AWAY
-from recado.platform import logging
+from recado.platform import logging, outages
 from recado.providers.base import ProviderFault
 
 log = logging.get(__name__)
@@ -111,7 +111,7 @@ class Recorder:
             try:
                 await self._write(batch)
             except AWAY as error:
-                log.warning("outcomes wait for PostgreSQL", outcomes=len(batch), error=str(error))
+                outages.met(error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return

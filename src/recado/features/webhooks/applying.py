@@ -14,6 +14,7 @@ from recado.features.dispatch import leases, limiter, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
+from recado.features.webhooks import faults
 from recado.features.webhooks.routes import SQL
 from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
@@ -58,6 +59,7 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
                 errors=errors,
             )
         await _note_reach(runtime, workspace_id, moved)
+        await faults.heed(runtime, workspace_id, reports, moved)
         await _count_inbound(runtime, workspace_id, written)
         applied += len(rows)
         await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
@@ -122,7 +124,7 @@ async def _apply(
     statuses = [STATUSES[event.status] for _, event in reports]
     for status in statuses:
         metrics.REPORTS.labels(status).inc()
-    faults = [event.fault for _, event in reports]
+    found = [event.fault for _, event in reports]
     return await tx.all(
         SQL["apply"],
         workspace_id=tx.workspace_id,
@@ -133,9 +135,10 @@ async def _apply(
         provider_ids=[event.provider_id or None for _, event in reports],
         statuses=statuses,
         times=[event.at for _, event in reports],
-        codes=[fault.code if fault else None for fault in faults],
-        classes=[fault.error_class.value if fault else None for fault in faults],
-        details=[fault.detail if fault else None for fault in faults],
+        codes=[fault.code if fault else None for fault in found],
+        classes=[fault.error_class.value if fault else None for fault in found],
+        details=[fault.detail if fault else None for fault in found],
+        of_campaign=faults.OF_CAMPAIGN,
     )
 
 

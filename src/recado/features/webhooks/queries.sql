@@ -157,12 +157,16 @@ WITH report AS (
             doubt.after_all OR shown.status IN ('sent', 'delivered', 'read') AS clears
     ) change
     WHERE d.workspace_id = %(workspace_id)s AND d.id = n.delivery_id
-    RETURNING d.id, d.run_id, d.contact_id, change.status, change.goes_on, n.class
+    RETURNING d.id, d.run_id, d.contact_id, change.status, change.goes_on, n.class, n.code,
+        n.detail, n.failed_at
 )
 SELECT c.run_id, r.campaign_id, count(*) AS deliveries, bool_or(c.goes_on) AS goes_on,
     array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'opt_out') AS opted_out,
     array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'contact_dead') AS dead,
-    array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached
+    array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached,
+    (array_agg(c.code || ': ' || coalesce(c.detail, '')) FILTER (WHERE c.status = 'failed'
+        AND c.class = ANY(%(of_campaign)s)))[1] AS campaign_fault,
+    max(c.failed_at) AS failed_at
 FROM changed c
 JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = c.run_id
 GROUP BY c.run_id, r.campaign_id;
