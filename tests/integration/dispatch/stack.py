@@ -116,7 +116,14 @@ class Product:
         await known_to_redis(self.stack.runtime, self.workspace_id, ChannelId(made["id"]))
         return int(made["id"]), str(made["config"]["phone_number_id"])
 
-    async def campaign(self, channels: Sequence[int], count: int) -> int:
+    async def campaign(
+        self,
+        channels: Sequence[int],
+        count: int,
+        *,
+        text: str = "Olá {nome}, do {condominio}",
+        parts: int = 1,
+    ) -> int:
         """A draft for so many generated contacts."""
         contacts = await factories.contacts(self.stack.runtime, self.workspace_id, count)
         made = await self.call(
@@ -126,14 +133,14 @@ class Product:
                 "name": "c",
                 "channel_ids": list(channels),
                 "audience": {"contact_ids": contacts},
-                "content": {"type": "text", "text": "Olá {nome}, do {condominio}"},
+                "content": {"type": "text", "text": text, "max_split_parts": parts},
             },
         )
         return int(made["id"])
 
-    async def started(self, channels: Sequence[int], count: int) -> int:
+    async def started(self, channels: Sequence[int], count: int, **content: Any) -> int:
         """A campaign on its way."""
-        campaign = await self.campaign(channels, count)
+        campaign = await self.campaign(channels, count, **content)
         await self.call("POST", f"/campaigns/{campaign}/start")
         return campaign
 

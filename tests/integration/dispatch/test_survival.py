@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from collections import defaultdict
 
 import pytest
 from tests.integration.dispatch.driving import known_to_redis, until
@@ -64,6 +65,45 @@ async def test_a_worker_killed_three_times_in_the_middle_sends_nothing_twice(
     shown = await product.progress(campaign)
     assert shown["sent"] + shown["unknown"] == 1_500
     assert shown["unknown"] <= 3 * 16  # only what was let pass and not written yet at a kill
+    await product.adds_up(campaign)
+
+
+async def test_a_worker_killed_between_the_parts_of_messages_repeats_and_forgets_none(
+    product: Product,
+) -> None:
+    channel, number = await product.channel(perSecond=100)
+    simulator = product.stack.simulator
+    (worker,) = product.stack.workers(1)
+    text = "Olá {nome}, tudo bem?\n\nA assembleia é amanhã."
+    campaign = await product.started([channel], 150, text=text, parts=2)
+    await simulator.saw(number, 200)  # second parts among first ones
+    kill(worker)
+    product.stack.workers(1)
+
+    async def arrived() -> dict[str, list[str]]:
+        came: dict[str, list[str]] = defaultdict(list)
+        for row in await simulator.log(number):
+            delivery, part, _ = row["reference"].split(".")
+            came[delivery].append(part)
+        return came
+
+    async def healed() -> bool:
+        """What was in doubt and has arrived is known to have, and has been followed by the rest."""
+        async with product.stack.runtime.db.workspace(product.workspace_id) as tx:
+            doubted = await tx.all("SELECT id, next_part FROM delivery WHERE status = 'unknown'")
+        came = await arrived()
+        return (await product.progress(campaign))["status"] == "completed" and not any(
+            str(row["next_part"]) in came[str(row["id"])] for row in doubted
+        )
+
+    await product.ended(campaign, seconds=60)
+    await until(healed, "healing")
+    shown, came = await product.progress(campaign), await arrived()
+    assert (await simulator.stats(number))["duplicates"] == 0
+    assert all(parts in (["1"], ["1", "2"]) for parts in came.values()), came
+    assert shown["sent"] == sum(parts == ["1", "2"] for parts in came.values())
+    assert shown["sent"] + shown["unknown"] == 150
+    assert shown["unknown"] <= 16  # only what was let pass and not written yet at the kill
     await product.adds_up(campaign)
 
 
