@@ -34,6 +34,7 @@ function layOut(progress) {
 const campaign = () => ({
   progress: {},
   texts: {},
+  ahead: '',
   feedState: 'connecting',
   announcement: '',
   charted: false,
@@ -41,10 +42,11 @@ const campaign = () => ({
   refreshedAt: 0,
 
   init() {
-    const { progress, texts, history, live, poll, rules } = this.$root.dataset
+    const { progress, texts, history, live, poll, rules, ahead } = this.$root.dataset
     this.progress = JSON.parse(progress)
     this.texts = JSON.parse(texts)
     this.rules = JSON.parse(rules)
+    this.ahead = ahead
     // Kept out of Alpine's reach: the chart reads plain arrays, thousands of times.
     this.series = Object.seal({ data: JSON.parse(history), chart: null })
     this.feed = new Feed({
@@ -240,11 +242,17 @@ const campaign = () => ({
   },
 
   get etaText() {
-    const { eta, finished_at: finished, status } = this.progress
+    const { finished_at: finished, status } = this.progress
     if (this.over && finished) return moment(new Date(finished))
-    if (status !== 'running' || !eta) return '—'
+    // Before the start: when it would end if it were started now.
+    const eta = this.begun ? status === 'running' && this.progress.eta : this.ahead
+    if (!eta) return '—'
     const end = new Date(eta)
     return fill(this.texts.eta, { moment: moment(end), distance: fromNow(end) })
+  },
+
+  get begun() {
+    return !['draft', 'scheduled'].includes(this.progress.status)
   },
 
   get pausedText() {

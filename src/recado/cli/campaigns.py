@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from recado.cli import following, installation, schedules
+from recado.cli import preflight as preflight_report
 from recado.cli.language import language
 from recado.cli.sending import check_preset
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.audiences import lists
 from recado.features.campaigns import deleting, service
+from recado.features.campaigns import preflight as campaign_preflight
 from recado.features.campaigns import progress as campaign_progress
 from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
 from recado.features.channels import service as channels
@@ -36,6 +38,7 @@ app = typer.Typer(help="Campaigns.", no_args_is_help=True)
 
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The campaign's id.")]
 Workspace = Annotated[str | None, typer.Option(help="Name of the workspace.")]
+LONGEST_ID = 19  # digits
 Wait = Annotated[bool, typer.Option(help="Follow it to its end.")]
 
 
@@ -101,6 +104,27 @@ async def _list(tx: Transaction, name: str) -> int:
         return await lists.named(tx, name)
     except NotFound as error:
         raise ListMissing(name=name) from error
+
+
+@app.command()
+def preflight(
+    campaign: Annotated[str, typer.Argument(help="The campaign's name or id.")],
+    workspace: Workspace = None,
+) -> None:
+    """Say who would get it, when it would end, and what to think of first; nothing starts."""
+    console = Console()
+
+    async def work(runtime: Runtime, workspace_id: WorkspaceId) -> None:
+        async with runtime.db.workspace(workspace_id) as tx:
+            campaign_id = (
+                CampaignId(int(campaign))
+                if campaign.isascii() and campaign.isdigit() and len(campaign) < LONGEST_ID
+                else CampaignId((await service.named(tx, campaign)).id)
+            )
+            found = await campaign_preflight.of(tx, campaign_id, clock.now())
+        preflight_report.report(found, console)
+
+    installation.in_workspace(workspace, work)
 
 
 @app.command()

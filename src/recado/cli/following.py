@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from recado.cli.language import language
+from recado.cli.preflight import brief
 from recado.domain import rendering
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, ImportId, ListId, WorkspaceId
+from recado.features.campaigns import preflight
 from recado.features.campaigns import progress as campaign_progress
 from recado.features.campaigns import service as campaigns
 from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
@@ -55,6 +57,7 @@ class Order:
     name: str
     preset: str | None
     schedule: Mapping[str, Any] = field(default_factory=dict)
+    look: bool = False  # say what it comes to before it starts
 
 
 async def import_file(
@@ -148,6 +151,8 @@ async def import_and_start(
             clock.now(),
         )
         campaign_id = CampaignId(campaign.id)
+        if order.look:
+            brief(await preflight.of(tx, campaign_id, clock.now()), console)
         await campaigns.start(tx, runtime, campaign_id, clock.now())
     return campaign_id
 

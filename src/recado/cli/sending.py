@@ -50,7 +50,7 @@ def send(
         await check_preset(runtime, workspace_id, preset)
         async with runtime.db.workspace(workspace_id) as tx:
             schedule = validated(await wish.schedule(tx), clock.now())
-        order = following.Order(text, channel, file.name, preset, schedule)
+        order = following.Order(text, channel, file.name, preset, schedule, look=True)
         campaign_id = await following.import_and_start(
             runtime, workspace_id, file, order, console=console
         )

@@ -7,14 +7,20 @@ the translation. ``scripts/i18n.py`` keeps the catalogues in step with the sourc
 
 import gettext
 from collections.abc import Collection, Iterator
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from babel import Locale
-from babel.dates import format_datetime, format_time, format_timedelta, get_day_names
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_time,
+    format_timedelta,
+    get_day_names,
+)
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -80,6 +86,10 @@ class Translator:
     def date_and_time(self, moment: datetime, timezone: tzinfo) -> str:
         """A moment as a short date and time of day in the given timezone."""
         return format_datetime(moment.astimezone(timezone), "short", locale=self._babel)
+
+    def date(self, day: date) -> str:
+        """A short date."""
+        return format_date(day, "short", locale=self._babel)
 
     def moment(self, moment: datetime, timezone: tzinfo, *, now: datetime) -> str:
         """The time of day when it is today in the given timezone, otherwise the date with it."""

@@ -28,8 +28,11 @@ async def test_a_campaign_is_started_followed_and_finished_without_reloading(
     await expect(bar).to_have_attribute("aria-valuenow", "0")
     await expect(page.get_by_text("As entregas aparecem aqui quando")).to_be_visible()
     await page.evaluate("window.untouched = true")
+    await expect(page.get_by_text("30 pessoas receberiam")).to_be_visible()
+    await expect(page.locator("dd").nth(2)).to_contain_text(":")  # a time of day
 
     await page.get_by_role("button", name="Iniciar").click()
+    await expect(page.get_by_text("30 pessoas receberiam")).to_be_hidden()
     await expect(page.locator(".chip")).to_have_text("Em andamento")
     await expect(page.get_by_text("ao vivo")).to_be_visible()
     await expect(page.locator("#deliveries tbody tr")).to_have_count(30)

@@ -50,6 +50,7 @@ def test_one_line_sends_a_file_to_everyone_in_it_once(
     )  # fmt: skip
     assert ended.code == 0, ended
     assert f"{PEOPLE + 2} lines, {PEOPLE} created" in ended.out
+    assert f"{PEOPLE} to write to, until about " in ended.out
     assert "completed" in ended.out
     found = counts(ended)
     assert (found["total"], found["sent"], found["failed"]) == (PEOPLE, PEOPLE, 0)
@@ -235,3 +236,48 @@ def test_a_file_is_sent_at_its_time(recado: Recado, office: Office) -> None:
     )  # fmt: skip
     assert ended.code == 0, ended
     assert "scheduled" in ended.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        (
+            "en_US.UTF-8",
+            (
+                f"to be written to  {PEOPLE}",
+                "has the tag DNC  1",
+                "slowed most by messageInterval",
+                "Ana Lima +5531955550001 has the tag DNC",
+                "! Everyone gets the same text",
+            ),
+        ),
+        (
+            "pt_BR.UTF-8",
+            (f"receberão {PEOPLE}", "tem a etiqueta DNC 1", "! Todos recebem o mesmo texto"),
+        ),
+    ],
+)
+def test_a_preflight_says_who_gets_it_and_when_it_ends_in_the_terminals_language(
+    locale: str,
+    said: tuple[str, ...],
+    recado: Recado,
+    office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = ["--list", "Lista", *office.here]
+    assert recado("contacts", "import", office.file(people()), *listed).code == 0
+    tagged = "nome,telefone,etiquetas\nAna Lima,31 95555-0001,DNC\n"
+    assert recado("contacts", "import", office.file(tagged), *listed).code == 0
+    made = recado(
+        "campaign", "create", "--name", "Assembleia 2027", "--text", "Olá", "--list", "lista",
+        "--preset", "conservative", *office.here,
+    )  # fmt: skip
+    monkeypatch.setenv("LC_ALL", locale)
+    by_name = recado("campaign", "preflight", "assembleia 2027", *office.here)
+    by_id = recado("campaign", "preflight", made.out.strip(), *office.here)
+    assert by_name.code == by_id.code == 0, by_name
+    told = re.sub(" +", " ", by_name.out)
+    for words in said:
+        assert re.sub(" +", " ", words) in told
+    assert by_name.out.splitlines()[:3] == by_id.out.splitlines()[:3]
+    assert recado("campaign", "preflight", "outra", *office.here).code == 1

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from recado.domain import preflight
 from recado.domain.forecast import Forecast, pace
@@ -28,12 +28,14 @@ class Preflight:
         suppressed: The first of those who would not be written to.
         warnings: What there is to be warned of, the gravest first.
         estimate: How it would go.
+        tz: The workspace's zone.
     """
 
     people: Count
     suppressed: Sequence[Suppressed]
     warnings: Sequence[PreflightWarning]
     estimate: Forecast
+    tz: tzinfo
 
 
 async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflight:
@@ -58,6 +60,7 @@ async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflig
         suppressed=left_out,
         warnings=preflight.warnings(facts),
         estimate=estimate,
+        tz=ahead.tz,
     )
 
 

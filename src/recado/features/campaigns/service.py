@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from recado.domain import pacing, rendering, schedules
 from recado.domain.errors import InvalidInput, NotFound
@@ -123,6 +123,19 @@ async def get(tx: Transaction, campaign_id: CampaignId) -> Campaign:
     """One campaign; raises NotFound."""
     campaign = await tx.session.get(Campaign, (tx.workspace_id, campaign_id))
     if campaign is None or campaign.deleted_at is not None:
+        raise NotFound("campaign")
+    return campaign
+
+
+async def named(tx: Transaction, name: str) -> Campaign:
+    """The newest campaign of this name, upper and lower case being the same; raises NotFound."""
+    campaign: Campaign | None = await tx.session.scalar(
+        select(Campaign)
+        .where(func.lower(Campaign.name) == name.lower(), Campaign.deleted_at.is_(None))
+        .order_by(Campaign.id.desc())
+        .limit(1)
+    )
+    if campaign is None:
         raise NotFound("campaign")
     return campaign
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from recado.domain.runs import RunEvent, RunState, allowed
 from recado.features.campaigns.models import Campaign
+from recado.features.campaigns.preflight import Preflight
 from recado.features.campaigns.schemas import Progress
 from recado.features.channels.models import Channel
 from recado.features.reports.pace import Pace
@@ -21,10 +22,26 @@ class Heading:
 
     id: int
     name: str
+    status: str
     created_at: datetime
     channels: Sequence[str]
     stopped: Sequence[str]
     schedule: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the page of a campaign that has not begun says of what lies before it.
+
+    Attributes:
+        ends_at: As ISO 8601; empty where it would not end, or has begun already.
+        people: Who would get it, and how many would not.
+        warnings: What to think of first.
+    """
+
+    ends_at: str = ""
+    people: str = ""
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,7 @@ def heading(
     return Heading(
         id=campaign.id,
         name=campaign.name,
+        status=campaign.status,
         created_at=campaign.created_at,
         channels=[channel.name for channel in channels],
         stopped=[
@@ -107,6 +125,25 @@ def heading(
             if channel.paused_reason and channel.paused_until is None
         ],
         schedule=schedule.lines(language, campaign, zone),
+    )
+
+
+def ahead(language: Translator, found: Preflight) -> Ahead:
+    """What a start would come to."""
+    people, ends_at = found.people, found.estimate.ends_at
+    sentence = language.ngettext(
+        "{n} person would get it", "{n} people would get it", people.audience
+    )
+    if left_out := sum(people.suppressed.values()):
+        sentence = language.gettext(
+            "{sentence}; {number} would not, as they have opted out or have a tag that forbids it",
+            sentence=sentence,
+            number=language.number(left_out),
+        )
+    return Ahead(
+        ends_at=ends_at.isoformat() if ends_at else "",
+        people=f"{sentence}.",
+        warnings=[warning.message(language.gettext) for warning in found.warnings],
     )
 
 

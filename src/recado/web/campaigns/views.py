@@ -12,9 +12,10 @@ from starlette.routing import Route
 
 from recado.domain.errors import Conflict, NotFound
 from recado.domain.ids import CampaignId
+from recado.domain.runs import RunState
 from recado.domain.transitions import NotAllowed
+from recado.features.campaigns import preflight, service
 from recado.features.campaigns import progress as progress_of
-from recado.features.campaigns import service
 from recado.features.campaigns.schemas import Progress
 from recado.features.channels import service as channels
 from recado.features.reports import pace
@@ -30,6 +31,7 @@ from recado.web.visit import Visit, runtime_of, signed_in, visit_of
 PER_PAGE: Final = 20
 _ALL: Final = 1000  # channels; a campaign names a hundred at most
 _LARGEST_ID: Final = 2**63 - 1
+_NOT_BEGUN: Final = frozenset({RunState.DRAFT, RunState.SCHEDULED})
 _DIGITS: Final = 18  # of a bigint, any of them
 
 _ACTIONS: Final[dict[str, Callable[..., Awaitable[object]]]] = {
@@ -92,6 +94,10 @@ async def show(request: Request) -> Response:
         place = deliveries.Place.read(request.query_params)
         table = await deliveries.page(tx, campaign_id, place, language)
         so_far = Pace() if fragment else await pace.so_far(tx, campaign_id, clock.now())
+        ahead = models.Ahead()
+        if heading.status in _NOT_BEGUN and not fragment:
+            found = await preflight.of(tx, campaign_id, clock.now())
+            ahead = models.ahead(language, found)
     progress = await _progress(request, visit)
     return render(
         request,
@@ -100,6 +106,7 @@ async def show(request: Request) -> Response:
         campaign=heading,
         deliveries=table,
         waiting_text=models.waiting_text(language, progress, visit.timezone, clock.now()),
+        ahead=ahead,
         **models.progress_context(language, progress, so_far),
     )
 
