@@ -261,6 +261,21 @@ async def test_after_a_part_that_was_taken_back_no_other_leaves(
     assert await shown(number, run_id) == ("sent", ["sent"] * 3)
 
 
+async def test_a_claim_that_is_given_back_after_a_part_was_taken_back_leads_to_no_other(
+    number: Number,
+) -> None:
+    run_id, ledger = await begun(number)
+    first = await accept(ledger)
+    [second] = await next_parts(ledger)
+    await report(number, "failed", first.claim.reference)
+    await ledger.release([second.claim.reference])
+    assert await shown(number, run_id) == ("failed", ["failed", "pending", "pending"])
+    row = await only(number, run_id)
+    assert (row["error_code"], row["failed_at"] is not None) == ("131026", True)
+    await try_again(number, run_id)
+    assert [(await accept(ledger)).claim.reference.part for _ in range(3)] == [1, 2, 3]
+
+
 async def test_after_a_cancel_the_rest_does_not_leave(number: Number) -> None:
     run_id, ledger = await begun(number)
     first = await accept(ledger)

@@ -264,7 +264,7 @@ WITH given AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(numbers)s::smallint[], %(due)s::timestamptz[])
         AS g (delivery_id, number, due_at)
 ), locked AS (
-    SELECT d.id, d.run_id, d.contact_id, d.next_part, g.due_at FROM delivery d
+    SELECT d.id, d.run_id, d.contact_id, d.parts, d.next_part, g.due_at FROM delivery d
     JOIN given g ON g.delivery_id = d.id AND g.number = d.claims
     WHERE d.workspace_id = %(workspace_id)s AND d.status = 'sending'
     ORDER BY d.id FOR UPDATE OF d
@@ -284,7 +284,10 @@ UPDATE delivery d
 SET status = CASE
         WHEN r.status = 'cancelled' OR l.contact_id IS NULL THEN 'cancelled'
         WHEN c.opted_out_at IS NOT NULL THEN 'suppressed'
+        WHEN back.position IS NOT NULL THEN 'failed'
         ELSE 'pending' END,
+    next_part = coalesce(back.position, d.next_part),
+    failed_at = CASE WHEN back.position IS NOT NULL THEN now() ELSE d.failed_at END,
     reason = CASE
         WHEN r.status = 'cancelled' THEN 'campaign_cancelled'
         WHEN l.contact_id IS NULL THEN 'contact_deleted'
@@ -294,6 +297,12 @@ SET status = CASE
 FROM locked l
 JOIN runs r ON r.id = l.run_id
 LEFT JOIN contact c ON c.workspace_id = %(workspace_id)s AND c.id = l.contact_id
+LEFT JOIN LATERAL (
+    -- A part before this one was taken back meanwhile: nothing follows it.
+    SELECT min(p.position) AS position FROM part p
+    WHERE l.parts > 1 AND p.workspace_id = %(workspace_id)s AND p.delivery_id = l.id
+      AND p.position < l.next_part AND p.status = 'failed'
+) back ON true
 WHERE d.workspace_id = %(workspace_id)s AND d.id = l.id;
 
 -- name: record
