@@ -47,7 +47,7 @@ def _run(script: Path, flags: list[str]) -> int:
             "REDIS_URL": servers.redis_url,
             "PYTHONPATH": str(FOLDER.parent),
         }
-        command = [sys.executable, script, *flags]
+        command = [sys.executable, str(script), *flags]
         done = subprocess.run(command, env=env, check=False)
         servers.destroy()
     return int(done.returncode != 0)

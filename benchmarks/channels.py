@@ -11,10 +11,12 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks._stage import MEGABYTE, Channel, Stage, seconds_of, stage
+from recado.domain.ids import ChannelId
 
 INTERVAL, LONGEST = 30.0, 36.0  # up to 20 % more by chance
 A_WORKSPACE = 10
@@ -26,7 +28,7 @@ class Watch:
     """When each channel was due, as it was seen."""
 
     opened: Stage
-    due: dict[int, set[float]] = field(default_factory=lambda: defaultdict(set))
+    due: dict[ChannelId, set[float]] = field(default_factory=lambda: defaultdict(set))
 
     async def look(self) -> None:
         """Note when those that nobody drives now are due."""
@@ -36,7 +38,7 @@ class Watch:
                 " WHERE owner IS NULL AND due_at IS NOT NULL"
             )
         for row in rows:
-            self.due[row["channel_id"]].add(round(row["due"], 3))
+            self.due[ChannelId(row["channel_id"])].add(round(row["due"], 3))
 
 
 async def main(count: int, minutes: float) -> None:
@@ -81,7 +83,7 @@ async def _prepare(opened: Stage, count: int, messages: int) -> list[Channel]:
     return channels
 
 
-def _lateness(watch: Watch, came: dict[int, list[float]]) -> list[float]:
+def _lateness(watch: Watch, came: Mapping[ChannelId, list[float]]) -> list[float]:
     """From the time that a channel was due until its next message came."""
     found = []
     for channel, times in watch.due.items():

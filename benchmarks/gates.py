@@ -29,6 +29,7 @@ class Tries:
 
     name: str
     delays: list[float] = field(default_factory=list)
+    tries: int = 0
     late: int = 0
     logged: bool = True
 
@@ -36,8 +37,10 @@ class Tries:
         """Print the worst."""
         worst = max(self.delays)
         left = f"{self.late} left after the answer" if self.logged else "send log not kept"
+        side = "after" if worst > 0 else "before"
         print(
-            f"{self.name}: worst of {len(self.delays)} tries {worst * 1000:.0f} ms"
+            f"{self.name}: of {self.tries or len(self.delays)} tries the last request came"
+            f" {abs(worst) * 1000:.0f} ms {side} the answer at worst"
             f" ({judged(worst, 1.0, most=True)}); {left}"
         )
 
@@ -89,7 +92,7 @@ async def pauses(client: Client, tries: int) -> Tries:
     found = Tries("pause", logged=bool(left))
     for answered, resumed in answers:
         last = came[bisect_left(came, resumed) - 1]
-        found.delays.append(max(0.0, last - answered))
+        found.delays.append(last - answered)
         found.late += bisect_left(left, resumed) - bisect_left(left, answered)
     return found
 
@@ -108,7 +111,7 @@ async def cancels(client: Client, tries: int) -> Tries:
     found = Tries("cancel", logged=bool(left))
     for answered, watched in answers:
         last = came[bisect_left(came, watched) - 1]
-        found.delays.append(max(0.0, last - answered))
+        found.delays.append(last - answered)
         found.late += bisect_left(left, watched) - bisect_left(left, answered)
     return found
 
@@ -136,7 +139,8 @@ async def opt_outs(client: Client, tries: int) -> Tries:
     log = await opened.log(channel)
     found = Tries("opt-out", logged=bool(await departures(opened.runtime, channel)))
     came = {row["to"]: row["at"] for row in log}
-    found.delays = [max(0.0, came.get(to, 0.0) - at) for to, at in answers.items()]
+    found.delays = [came[to] - at for to, at in answers.items() if to in came] or [0.0]
+    found.tries = len(answers)
     found.late = await _left_after(opened, channel, answers) if found.logged else 0
     return found
 
