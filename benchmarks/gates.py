@@ -119,7 +119,7 @@ async def cancels(client: Client, tries: int) -> Tries:
 async def opt_outs(client: Client, tries: int) -> Tries:
     """Contacts whose message is about to leave."""
     opened, channel = client.opened, client.channel
-    run = await opened.run(channel, tries * FULL)
+    run = await opened.run(channel, tries * 3 * FULL)
     answers: dict[str, float] = {}
     for _ in range(tries):
         await client.flowing(run)
