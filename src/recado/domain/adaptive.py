@@ -17,8 +17,8 @@ from recado.domain.transitions import Actor, follow
 FIRST_LIMIT: Final = 5.0
 _DECREASE: Final = 0.7
 _SLOWER: Final = 2.0
-# Of a few milliseconds twice as many are still nothing.
-_SLOWER_BY: Final = 0.25
+# Less than a second more is as often our own machine that is busy as the provider.
+_SLOWER_BY: Final = 1.0
 _SMOOTHING: Final = 0.2
 # What is slow for good becomes the measure after some hundred answers.
 _FORGETTING: Final = 0.01
@@ -59,8 +59,9 @@ def on_result(
 ) -> Concurrency:
     """The state after an answer.
 
-    A round of good answers adds one. An overload, or a latency over twice its smoothed minimum,
-    takes three tenths away, once a round trip: what left before the last cut says nothing new.
+    A round of good answers adds one. An overload, or a latency over twice its smoothed minimum and
+    a second more, takes three tenths away, once a round trip: what left before the last cut says
+    nothing new.
 
     Args:
         state: So far.
