@@ -175,3 +175,28 @@ async def test_a_campaign_paused_before_its_audience_is_written_down_stays_pause
     assert (found["status"], found["pending"]) == ("paused", 3)
     await api("POST", f"campaigns/{campaign}/resume", status=202)
     assert (await progress(api, campaign))["status"] == "running"
+
+
+async def test_a_campaign_that_cannot_be_prepared_fails_with_the_reason_and_may_start_again(
+    api: Api,
+    runtime: Runtime,
+    workspace: WorkspaceId,
+    finish_jobs: FinishJobs,
+) -> None:
+    person = (await factories.contacts(runtime, workspace, 1))[0]
+    given = await wish(runtime, workspace, audience={"contact_ids": [person]})
+    campaign: int = (await api("POST", "campaigns", given, status=201))["id"]
+    await api("POST", f"campaigns/{campaign}/start", status=202)
+    async with runtime.db.workspace(workspace) as tx:
+        run = await tx.value("SELECT id FROM run WHERE campaign_id = %(c)s", c=campaign)
+    await jobs.give_up(runtime, workspace, RunId(run), ValueError("secret"))
+    shown = await api("GET", f"campaigns/{campaign}/progress")
+    assert (shown["status"], shown["paused_reason"]) == ("failed", "ValueError")
+    (told,) = (await api("GET", "notifications"))["items"]
+    assert (told["kind"], told["campaign_id"]) == ("campaign_failed", campaign)
+    await jobs.give_up(
+        runtime, workspace, RunId(run), ValueError()
+    )  # it has ended: nothing happens
+    await api("POST", f"campaigns/{campaign}/start", status=202)
+    await finish_jobs()
+    assert (await progress(api, campaign))["status"] == "running"

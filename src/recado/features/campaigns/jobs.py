@@ -3,27 +3,31 @@
 A job that got lost costs a minute: the sweeper finds what ought to have started or ended.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.blueprints import Blueprint
 from sqlalchemy import select
 
-from recado.domain.errors import NotFound
+from recado.domain.errors import NotFound, RecadoError
 from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import SETTLED, RunEvent, RunState
 from recado.domain.schedules import LATE
+from recado.domain.transitions import NotAllowed
 from recado.features.campaigns import audience, deleting, service, starts
 from recado.features.campaigns.models import Run
 from recado.features.dispatch import leases, progress_feed, sleepers
 from recado.features.dispatch.finishing import finish_runs
 from recado.platform import clock, logging
+from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
 
 log = logging.get(__name__)
 
 QUEUE = "campaign-scheduler"
 CANCEL_BATCH = 5_000
+MOST_RETRIES = 3
 OVERDUE = timedelta(seconds=20)  # what has been due for so long, its job has forgotten
 MANY = 1_000  # deliveries at once, after which the planner's idea of the table is wrong
 
@@ -31,7 +35,7 @@ MANY = 1_000  # deliveries at once, after which the planner's idea of the table 
 def blueprint(runtime: Runtime) -> Blueprint:
     """The tasks of this feature, named ``campaigns:…``."""
     tasks = Blueprint()
-    retry = RetryStrategy(max_attempts=3, exponential_wait=2)
+    retry = RetryStrategy(max_attempts=MOST_RETRIES, exponential_wait=2)
 
     @tasks.task(name="start_scheduled", queue=QUEUE, retry=retry)
     async def start_scheduled(*, workspace_id: int, campaign_id: int) -> None:
@@ -52,9 +56,16 @@ def blueprint(runtime: Runtime) -> Blueprint:
         await sweep_schedules(runtime)
         await deleting.purge(runtime.db, clock.now())
 
-    @tasks.task(name="materialise", queue=QUEUE, retry=retry)
-    async def materialise(*, workspace_id: int, run_id: int) -> None:
-        await _materialise(runtime, WorkspaceId(workspace_id), RunId(run_id))
+    @tasks.task(name="materialise", queue=QUEUE, retry=retry, pass_context=True)
+    async def materialise(context: JobContext, *, workspace_id: int, run_id: int) -> None:
+        try:
+            await _materialise(runtime, WorkspaceId(workspace_id), RunId(run_id))
+        except DATABASE_AWAY:
+            raise  # the sweeper asks for it again
+        except Exception as error:
+            if context.job.attempts >= MOST_RETRIES:
+                await give_up(runtime, WorkspaceId(workspace_id), RunId(run_id), error)
+            raise
 
     @tasks.task(name="cancel_pending", queue=QUEUE, retry=retry)
     async def cancel_pending(*, workspace_id: int, run_id: int, campaign_id: int) -> None:
@@ -63,6 +74,20 @@ def blueprint(runtime: Runtime) -> Blueprint:
         )
 
     return tasks
+
+
+async def give_up(
+    runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId, error: Exception
+) -> None:
+    """A campaign whose audience cannot be written down has failed; a person may start it again."""
+    log.error("campaign failed", run=run_id, exc_info=error)
+    reason = error.message() if isinstance(error, RecadoError) else type(error).__name__
+    with suppress(NotFound, NotAllowed):  # deleted or ended meanwhile
+        async with runtime.db.workspace(workspace_id) as tx:
+            campaign_id = await tx.session.scalar(
+                select(Run.campaign_id).where(Run.workspace_id == workspace_id, Run.id == run_id)
+            )
+            await service.fail(tx, runtime, CampaignId(campaign_id or 0), reason, clock.now())
 
 
 async def start_due(runtime: Runtime, workspace_id: WorkspaceId, campaign_id: CampaignId) -> None:

@@ -16,6 +16,8 @@ from recado.features.campaigns.models import Campaign, CampaignChannel, Run
 from recado.features.campaigns.schemas import Audience, NewCampaign
 from recado.features.dispatch import leases, progress_feed
 from recado.features.gates import service as gates
+from recado.features.notifications.kinds import Kind
+from recado.features.notifications.service import notify
 from recado.features.settings.presets import presets_for
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
@@ -314,6 +316,19 @@ async def cancel(
             campaign_id=campaign.id,
         )
     return campaign
+
+
+async def fail(
+    tx: Transaction, runtime: Runtime, campaign_id: CampaignId, reason: str, now: datetime
+) -> None:
+    """Give up on a campaign that cannot be prepared, and say so; a person may start it again.
+
+    Raises:
+        NotFound, NotAllowed: It has gone or has ended meanwhile.
+    """
+    campaign, _ = await _shift(tx, runtime, campaign_id, RunEvent.FAIL, now)
+    campaign.paused_reason = reason
+    await notify(tx, Kind.CAMPAIGN_FAILED, campaign_id=campaign_id, reason=reason)
 
 
 async def _shift(
