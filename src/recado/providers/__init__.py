@@ -1,5 +1,8 @@
 """How each provider is spoken to: one interface, one folder a provider, identical inside.
 
-adapter.py sends and checks, payloads.py shapes requests and reads answers, webhook.py verifies and
-reads callbacks. What may not live here: the database, limits, or any decision about a campaign.
+base.py is the interface, content.py what a message may say, exchange.py what goes into calls and
+comes out of them, events.py what callbacks tell. In each folder: adapter.py sends and asks,
+payloads.py shapes requests and reads answers, webhook.py verifies and reads callbacks, errors.py
+classes the provider's codes. What may not live here: the database, limits, or any decision about a
+campaign.
 """

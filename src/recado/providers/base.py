@@ -1,139 +1,160 @@
-"""The one interface of all providers, and the data that crosses it."""
+"""The one interface of all providers, and the data that crosses it.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Each provider is a folder with the same four files inside: adapter.py (the class that does what
+`Provider` says), payloads.py (shapes of requests and answers), webhook.py (callbacks: verified,
+divided, read), errors.py (its codes as our classes). content.py has what a message may say,
+events.py what comes back. What an adapter cannot do stands in its `Capabilities`; asked for it all
+the same, it raises `Unsupported`, which the class `Adapter` does for it.
+
+What the two that connect a phone by themselves need from here:
+
+Evolution (v2; self-hosted). Config: address, instance, key, and a secret of ours for the header
+``x-hook-secret`` of its callbacks, which `connect` sets and `verify` compares in constant time.
+`login` asks for QR and pairing code, `logout` ends the session; both also arrive as `QrEvent` and
+`ConnectionEvent`. It echoes no reference, so an outcome that is not known stays so for a person; a
+message is found again by ``key.id`` alone, as its address may be a LID (2.3.6 sends the number as
+``remoteJidAlt``, 2.3.7 puts it in place of the LID; without either the LID is the ``user_id``).
+Updates carry no time: `parse` is told the arrival's. ``PENDING`` is no state of ours, ``DELETED``
+(2.3.6) and ``SERVER_ACK`` (2.3.7) may mean an edit, so states only climb. ``exists: false`` in a
+refusal is a dead contact; "Connection Closed" is a channel that is away.
+
+uazapi (v2). Config: address and instance token. The token is in each callback's body: `verify`
+compares it. ``track_id`` echoes our reference in messages. Answers and ``messages`` count time in
+milliseconds, ``messages_update`` in seconds, as text or number; true and false may be text;
+``MessageIDs`` lacks the ``owner:`` in front of an id, which must be taken off elsewhere, and names
+several messages: one event each. ``sender`` is a LID, the number is in ``sender_pn``. It fills in
+``{{name}}`` by itself: doubled braces of ours must not reach it as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from recado.domain.retry import ErrorClass
+from recado.domain.errors import Conflict, Unavailable
+from recado.providers.content import (
+    Buttons,
+    Choices,
+    Content,
+    Interactive,
+    Media,
+    MediaKind,
+    Template,
+    Text,
+)
+from recado.providers.events import (
+    CallbackEvent,
+    ChannelStatus,
+    InboundEvent,
+    OtherEvent,
+    ProviderFault,
+    StatusEvent,
+)
+from recado.providers.exchange import (
+    Accepted,
+    Check,
+    HttpAnswer,
+    HttpRequest,
+    Login,
+    Message,
+    NumberCheck,
+    NumberInfo,
+    Outcome,
+    Refused,
+    TemplateInfo,
+    Unsure,
+    Upload,
+)
 
-ChannelStatus = Literal["connected", "connecting", "disconnected", "blocked"]
+__all__ = [
+    "Accepted",
+    "Adapter",
+    "CallFailed",
+    "CallbackEvent",
+    "Capabilities",
+    "ChannelStatus",
+    "Check",
+    "Config",
+    "Content",
+    "HttpAnswer",
+    "HttpRequest",
+    "InboundEvent",
+    "Interactive",
+    "Login",
+    "Media",
+    "Message",
+    "NumberCheck",
+    "NumberInfo",
+    "OtherEvent",
+    "Outcome",
+    "Provider",
+    "ProviderFault",
+    "Refused",
+    "StatusEvent",
+    "TemplateInfo",
+    "Text",
+    "Transport",
+    "Unsupported",
+    "Unsure",
+    "Upload",
+    "lacking",
+]
+
 Config = Mapping[str, Any]  # a channel's config, credentials included, as the adapter validated it
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A plain text bubble."""
-
-    body: str
+class Unsupported(Conflict):
+    code = "unsupported_by_provider"
+    sentence = "Channels of the provider '{provider}' cannot do this: {what}. Use another channel."
 
 
-Content = Text  # templates and media join here
+class CallFailed(Unavailable):
+    """A call other than a send that the provider refused or that brought no answer."""
 
+    code = "provider_call_failed"
+    sentence = "The provider '{provider}' did not do it: {detail} ({provider_code})."
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One part, ready to go: ``to`` is digits with country code, ``reference`` travels along."""
-
-    to: str
-    reference: str
-    content: Content
+    def __init__(self, provider: str, fault: ProviderFault) -> None:
+        """``fault``: what went wrong; its class says whether asking again makes sense."""
+        super().__init__(provider=provider, detail=fault.detail, provider_code=fault.code)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderFault:
-    """What went wrong, by the provider's own code and by our class."""
-
-    code: str
-    error_class: ErrorClass
-    detail: str = ""
-    retry_after: float | None = None  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider took the message; whether it arrives is told by callbacks."""
-
-    provider_id: str
-    wa_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The provider answered that it did not take it, or the request never left."""
-
-    fault: ProviderFault
-
-
-@dataclass(frozen=True, slots=True)
-class Unsure:
-    """It may have been taken: no answer, or one that does not tell."""
-
-    fault: ProviderFault
-
-
-Outcome = Accepted | Refused | Unsure
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A channel's state as its provider tells it.
+class Capabilities:
+    """What a provider can do.
 
     Attributes:
-        status: Whether messages can leave.
-        detail: In the provider's words.
-        portfolio: Whom the provider counts this number with, where it counts people.
-        tier: How many people these may reach in 24 hours outside of conversations; None: any.
+        text: Plain text; of at most ``longest_text`` characters.
+        template: Templates, and the list of them.
+        media: Kinds of media; captions of at most ``longest_caption`` characters.
+        uploads: Media by the id of an upload, besides by link.
+        interactive: ``buttons`` and ``list``.
+        read_marks: Received messages can be marked as read.
+        number_check: It can be asked which numbers are on WhatsApp.
+        number_info: Quality, tier and throughput of the number can be asked for.
+        limits_pairs: It limits messages to one person by itself, as Meta does.
+        echoes_reference: Callbacks carry our reference, so that an unknown outcome heals.
+        conversations_only: Only templates may begin a conversation; what else is sent must lie
+            within 24 hours of the person's last message.
+        connects_by_qr: A phone must scan or type a code first: `Provider.login`.
+        longest_text, longest_caption: In characters.
     """
 
-    status: ChannelStatus
-    detail: str = ""
-    portfolio: str | None = None
-    tier: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusEvent:
-    """A message moved on. ``status`` is the provider's word; unknown words are passed through."""
-
-    external_id: str  # the number it belongs to, as the provider names it
-    provider_id: str
-    status: str
-    at: datetime
-    reference: str | None = None
-    recipient: str | None = None
-    fault: ProviderFault | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InboundEvent:
-    """Somebody wrote to the number; ``sender`` is digits with country code."""
-
-    external_id: str
-    sender: str
-    at: datetime
-    payload: Mapping[str, Any] = field(default_factory=dict)  # the message as the provider has it
-
-
-@dataclass(frozen=True, slots=True)
-class OtherEvent:
-    """Anything that is not a status: kept with the callback, read by those who know it."""
-
-    external_id: str
-    kind: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-
-CallbackEvent = StatusEvent | InboundEvent | OtherEvent
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """One request to a provider."""
-
-    method: Literal["GET", "POST", "PUT", "DELETE"]
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """What came back, whatever it is."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    text: bool = True
+    template: bool = False
+    media: frozenset[MediaKind] = frozenset()
+    uploads: bool = False
+    interactive: frozenset[Literal["buttons", "list"]] = frozenset()
+    read_marks: bool = False
+    number_check: bool = False
+    number_info: bool = False
+    limits_pairs: bool = False
+    echoes_reference: bool = False
+    conversations_only: bool = False
+    connects_by_qr: bool = False
+    longest_text: int = 4096
+    longest_caption: int = 1024
 
 
 class Transport(Protocol):
@@ -157,12 +178,104 @@ class Transport(Protocol):
         ...
 
 
-class Provider(Protocol):
+class Callbacks(Protocol):
+    """What every adapter does about callbacks."""
+
+    def verify(self, config: Config, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback was sent by someone who knows this channel's secret.
+
+        ``headers``: by their names in lower case. Compared in constant time.
+        """
+        ...
+
+    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
+        """The answer to a GET that verifies the address; None refuses."""
+        ...
+
+    def external_ids(self, body: bytes) -> set[str]:
+        """Which numbers a callback speaks of, where one address serves several numbers.
+
+        Empty for an unreadable one, and for providers with an address for each number.
+        """
+        ...
+
+    def account_ids(self, body: bytes) -> set[str]:
+        """Which accounts a callback speaks of without naming a number of theirs."""
+        ...
+
+    def only(self, body: bytes, external_id: str, account_id: str | None = None) -> bytes:
+        """The part of a callback that one number's workspace may see.
+
+        ``account_id``: with what concerns this account as a whole.
+        """
+        ...
+
+    def parse(self, body: bytes, *, arrived: datetime) -> Sequence[CallbackEvent]:
+        """The events of a stored callback in its order, each as often as it is in there.
+
+        Args:
+            body: As it came.
+            arrived: When it came: the time of what has no time of its own.
+
+        Raises:
+            ValueError: It cannot be read. What is odd within one that can be read is passed over.
+        """
+        ...
+
+
+class Sending(Protocol):
+    """What goes out through an adapter. Calls but `send` raise CallFailed or Unsupported."""
+
+    async def send(
+        self,
+        transport: Transport,
+        config: Config,
+        message: Message,
+        *,
+        write_before: float | None,
+        timeout: float,
+    ) -> Outcome:
+        """Hand over one message; never raises for what the provider or the network does.
+
+        A content for which there is no capability is refused too, as the request's fault.
+        """
+        ...
+
+    async def mark_read(
+        self, transport: Transport, config: Config, message_id: str, *, sender: str = ""
+    ) -> None:
+        """Show its sender that a received message was read; ``sender``: digits or user id."""
+        ...
+
+    async def check_numbers(
+        self, transport: Transport, config: Config, numbers: Sequence[str]
+    ) -> Sequence[NumberCheck]:
+        """Ask which of these numbers (digits) are on WhatsApp; one answer each, in their order."""
+        ...
+
+    async def upload(self, transport: Transport, config: Config, upload: Upload) -> str:
+        """Hand over a file; returns the id for `content.Media`.
+
+        Raises:
+            InvalidInput: The provider does not take such a file, or none of this size.
+        """
+        ...
+
+    async def templates(self, transport: Transport, config: Config) -> Sequence[TemplateInfo]:
+        """All templates of the channel's account."""
+        ...
+
+    def classify(self, error: object) -> ProviderFault:
+        """What the provider says is wrong, of an answer or of a callback, in our terms."""
+        ...
+
+
+class Provider(Sending, Callbacks, Protocol):
     """What every adapter can do."""
 
     name: str
     public_config: frozenset[str]
-    limits_pairs: bool  # whether the provider limits messages to one person by itself, as Meta does
+    capabilities: Capabilities
 
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Check a channel's config and fill in what the adapter makes up itself.
@@ -180,6 +293,10 @@ class Provider(Protocol):
         """The number's id at the provider, unique across the installation."""
         ...
 
+    def account_id(self, config: Config) -> str | None:
+        """The account that the number belongs to, where callbacks speak of accounts."""
+        ...
+
     async def connect(self, transport: Transport, config: Config, callback_url: str) -> None:
         """Tell the provider where to call back, where that can be told by a request."""
         ...
@@ -188,34 +305,83 @@ class Provider(Protocol):
         """Ask the provider for the channel's state; faults become a status with a detail."""
         ...
 
-    async def send(
-        self,
-        transport: Transport,
-        config: Config,
-        message: Message,
-        *,
-        write_before: float | None,
-        timeout: float,
-    ) -> Outcome:
-        """Hand over one message; never raises for what the provider or the network does."""
+    async def login(
+        self, transport: Transport, config: Config, *, phone: str | None = None
+    ) -> Login:
+        """Begin to connect a phone; ``phone``: digits, for a code to type instead of a picture.
+
+        Raises:
+            CallFailed, Unsupported: See there.
+        """
         ...
 
-    def verify(self, config: Config, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a callback was sent by someone who knows this channel's secret."""
+    async def logout(self, transport: Transport, config: Config) -> None:
+        """End the phone's session; raises CallFailed or Unsupported."""
         ...
 
-    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
-        """The answer to a GET that verifies the address; None refuses."""
+    async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
+        """What the provider knows of the number; raises CallFailed or Unsupported."""
         ...
 
-    def external_ids(self, body: bytes) -> set[str]:
-        """Which numbers a callback speaks of; empty for an unreadable one."""
-        ...
 
-    def only(self, body: bytes, external_id: str) -> bytes:
-        """The part of a callback that one number's workspace may see."""
-        ...
+class Adapter:
+    """What an adapter inherits: the refusal of everything that it does not define."""
 
-    def parse(self, body: bytes) -> list[CallbackEvent]:
-        """The events of a stored callback; raises ValueError for an unreadable one."""
-        ...
+    name: str
+    capabilities: Capabilities
+
+    def account_id(self, config: Config) -> str | None:
+        del config
+        return None
+
+    def account_ids(self, body: bytes) -> set[str]:
+        del body
+        return set()
+
+    async def login(
+        self, transport: Transport, config: Config, *, phone: str | None = None
+    ) -> Login:
+        del transport, config, phone
+        raise Unsupported(provider=self.name, what="login")
+
+    async def logout(self, transport: Transport, config: Config) -> None:
+        del transport, config
+        raise Unsupported(provider=self.name, what="logout")
+
+    async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
+        del transport, config
+        raise Unsupported(provider=self.name, what="number_info")
+
+    async def mark_read(
+        self, transport: Transport, config: Config, message_id: str, *, sender: str = ""
+    ) -> None:
+        del transport, config, message_id, sender
+        raise Unsupported(provider=self.name, what="read_marks")
+
+    async def check_numbers(
+        self, transport: Transport, config: Config, numbers: Sequence[str]
+    ) -> Sequence[NumberCheck]:
+        del transport, config, numbers
+        raise Unsupported(provider=self.name, what="number_check")
+
+    async def upload(self, transport: Transport, config: Config, upload: Upload) -> str:
+        del transport, config, upload
+        raise Unsupported(provider=self.name, what="uploads")
+
+    async def templates(self, transport: Transport, config: Config) -> Sequence[TemplateInfo]:
+        del transport, config
+        raise Unsupported(provider=self.name, what="template")
+
+
+def lacking(capabilities: Capabilities, content: Content) -> str | None:
+    """What a provider would need to send this and does not have; None if it has all."""
+    if isinstance(content, Media):
+        if content.kind not in capabilities.media:
+            return content.kind
+        return None if content.link is not None or capabilities.uploads else "uploads"
+    if isinstance(content, Template):
+        return None if capabilities.template else "template"
+    if isinstance(content, Buttons | Choices):
+        name: Literal["buttons", "list"] = "buttons" if isinstance(content, Buttons) else "list"
+        return None if name in capabilities.interactive else name
+    return None if capabilities.text else "text"

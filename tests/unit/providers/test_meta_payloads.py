@@ -7,7 +7,8 @@ import pytest
 
 from recado.domain.retry import ErrorClass
 from recado.providers.base import Accepted, HttpAnswer, Message, Outcome, Refused, Text, Unsure
-from recado.providers.meta.payloads import fault, outcome, request_body, retry_after
+from recado.providers.meta.errors import fault, retry_after
+from recado.providers.meta.payloads import outcome, request_body
 
 TAKEN = {
     "messaging_product": "whatsapp",

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from recado.providers.base import InboundEvent, OtherEvent, StatusEvent
+from recado.providers.events import ErrorEvent, InboundEvent, StatusEvent
 from recado.providers.meta import webhook
 
 SECRET = "um segredo de teste"
@@ -49,16 +49,17 @@ def test_without_a_secret_nothing_is_genuine() -> None:
 
 def test_a_status_is_read_with_our_reference() -> None:
     body = callback(
-        status(biz_opaque_callback_data="7.1.2", recipient_id="5531", status="delivered")
+        status(biz_opaque_callback_data="7.1.2", recipient_id="553199", status="delivered")
     )
     assert webhook.parse(body) == [
         StatusEvent(
             external_id="111111",
+            account_id="1",
             provider_id="wamid.A",
             status="delivered",
             at=datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC),
             reference="7.1.2",
-            recipient="5531",
+            recipient="553199",
         )
     ]
 
@@ -137,13 +138,20 @@ def test_an_envelope_without_content_tells_nothing(document: object) -> None:
 
 
 def test_messages_and_errors_are_kept_beside_the_statuses() -> None:
-    message = {"id": "a", "from": "5531", "timestamp": "1760000000"}
+    message = {"id": "a", "from": "553199", "timestamp": "1760000000"}
     body = callback(status(), messages=[message], errors=[{"code": 130429}])
     _, inbound, other = webhook.parse(body)
     at = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
-    assert inbound == InboundEvent("111111", "5531", at, message)
-    assert isinstance(other, OtherEvent)
-    assert other.kind == "channel_error"
+    assert inbound == InboundEvent(
+        external_id="111111",
+        account_id="1",
+        at=at,
+        sender="553199",
+        message_id="a",
+        payload=message,
+    )
+    assert isinstance(other, ErrorEvent)
+    assert other.fault.code == "130429"
 
 
 def test_a_workspace_sees_its_own_numbers_share_alone() -> None:

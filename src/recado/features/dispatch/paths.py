@@ -78,7 +78,7 @@ def path(
     if channel.portfolio and channel.tier:
         found.append(limits.tier(channel.portfolio, channel.tier))
     of_contact: list[Limit] = []
-    if channel.adapter.limits_pairs:
+    if channel.adapter.capabilities.limits_pairs:
         of_contact.append(limits.pair(str(channel.id)))
     off = [
         *limits.missing(Scope.CHANNEL, str(channel.id), found),

@@ -79,7 +79,7 @@ def _events(
     errors: list[str | None] = []
     for row in rows:
         try:
-            events = provider_named(row["provider"]).parse(row["body"])
+            events = provider_named(row["provider"]).parse(row["body"], arrived=row["received_at"])
         except ValueError as error:
             log.warning("callback unreadable", callback=row["id"], error=str(error))
             errors.append(str(error)[:500])

@@ -58,7 +58,9 @@ class Intake:
             for target in await self._routes.by_numbers(provider, numbers):
                 if _proven(target, headers, body):
                     genuine = True
-                    kept.append(_received(target, adapter.only(body, target.external_id)))
+                    account = adapter.account_id(target.channel.config)
+                    share = adapter.only(body, target.external_id, account)
+                    kept.append(_received(target, share))
         if not genuine:
             metrics.CALLBACKS.labels(provider, "forged").inc()
             return Verdict.FORGED

@@ -21,7 +21,7 @@ INSERT INTO callback (workspace_id, channel_id, body)
 SELECT * FROM unnest(%(workspaces)s::bigint[], %(channels)s::bigint[], %(bodies)s::bytea[]);
 
 -- name: waiting
-SELECT k.id, k.channel_id, k.body, c.provider
+SELECT k.id, k.channel_id, k.body, k.received_at, c.provider
 FROM callback k
 JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
 WHERE k.workspace_id = %(workspace_id)s AND k.processed_at IS NULL

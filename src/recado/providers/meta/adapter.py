@@ -2,43 +2,43 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from recado.domain.errors import InvalidInput
 from recado.domain.retry import ErrorClass
+from recado.providers import calls
 from recado.providers.base import (
-    CallbackEvent,
-    ChannelStatus,
-    Check,
+    Adapter,
+    CallFailed,
+    Capabilities,
     Config,
+    Transport,
+    lacking,
+)
+from recado.providers.events import ChannelStatus, ProviderFault
+from recado.providers.exchange import (
+    Check,
+    HttpAnswer,
     HttpRequest,
     Message,
+    NumberInfo,
     Outcome,
-    ProviderFault,
-    Refused,
-    Transport,
-    Unsure,
+    TemplateInfo,
+    Upload,
 )
-from recado.providers.errors import GrantExpired, NotSent, TransportError
-from recado.providers.meta import payloads, webhook
+from recado.providers.meta import errors, media, payloads, templates
+from recado.providers.meta.events import TIERS, people, word
+from recado.providers.meta.webhook import MetaCallbacks
 
 CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
-CHECKED_FIELDS = (
-    "status,quality_rating,verified_name,throughput,whatsapp_business_manager_messaging_limit"
-)
-# Meta, messaging limits: people outside of a customer service window in any 24 hours. It counts a
-# portfolio's; what we know is the business account, of which most portfolios have one.
-TIERS = {
-    "TIER_50": 50,
-    "TIER_250": 250,
-    "TIER_1K": 1_000,
-    "TIER_2K": 2_000,
-    "TIER_10K": 10_000,
-    "TIER_100K": 100_000,
-}
+CALL_TIMEOUT = 30.0
+UPLOAD_TIMEOUT = 300.0  # up to 100 MB
+FAULTY = 400  # and above: HTTP's own word that something is wrong
+_TIER = "whatsapp_business_manager_messaging_limit"
+NUMBER_FIELDS = f"status,display_phone_number,verified_name,quality_rating,throughput,{_TIER}"
+_UNREACHED = frozenset({ErrorClass.NETWORK_UNSURE, ErrorClass.NETWORK_NOT_SENT})
 
 
 class InvalidConfig(InvalidInput):
@@ -78,12 +78,24 @@ def validated(model: type[BaseModel], raw: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidConfig(fields=fields) from error
 
 
-class MetaAdapter:
+class MetaAdapter(MetaCallbacks, Adapter):
     """Meta's Cloud API."""
 
     name = "meta"
     public_config = frozenset({"phone_number_id", "waba_id", "base_url", "api_version"})
-    limits_pairs = True
+    capabilities = Capabilities(
+        template=True,
+        media=frozenset(media.MOST),
+        uploads=True,
+        interactive=frozenset({"buttons", "list"}),
+        read_marks=True,
+        number_info=True,
+        limits_pairs=True,
+        echoes_reference=True,
+        conversations_only=True,
+        longest_text=payloads.LONGEST_TEXT,
+        longest_caption=payloads.LONGEST_CAPTION,
+    )
 
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(MetaConfig, raw)
@@ -94,30 +106,36 @@ class MetaAdapter:
     def external_id(self, config: Config) -> str:
         return str(config["phone_number_id"])
 
+    def account_id(self, config: Config) -> str | None:
+        return str(config["waba_id"])
+
     async def connect(self, transport: Transport, config: Config, callback_url: str) -> None:
         """Nothing to do: the app's callback address is set by a person in Meta's dashboard."""
 
     async def check(self, transport: Transport, config: Config) -> Check:
-        request = HttpRequest(
-            "GET",
-            f"{_number_url(config)}?fields={CHECKED_FIELDS}",
-            _headers(config),
-        )
         try:
-            answer = await transport.send(request, timeout=CHECK_TIMEOUT)
-        except TransportError as error:
-            return Check("disconnected", f"No answer: {error}")
-        try:
-            document = msgspec.json.decode(answer.body)
-        except msgspec.DecodeError:
-            return Check("disconnected", f"Unreadable answer, HTTP {answer.status}")
-        if not isinstance(document, dict) or "error" in document:
-            error_object = document.get("error") if isinstance(document, dict) else document
-            found = payloads.fault(error_object)
-            return Check("disconnected", f"{found.code}: {found.detail}")
+            document = await self._number(transport, config)
+        except CallFailed as error:
+            known = error.fault.error_class not in _UNREACHED
+            prefix = f"{error.fault.code}: " if known else ""
+            return Check("disconnected", f"{prefix}{error.fault.detail}")
         state = str(document.get("status", ""))
-        tier = str(document.get("whatsapp_business_manager_messaging_limit", ""))
+        tier = str(document.get(_TIER, ""))
         return Check(_status(state), state, portfolio=str(config["waba_id"]), tier=TIERS.get(tier))
+
+    async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
+        document = await self._number(transport, config)
+        throughput = document.get("throughput")
+        tier = word(document.get(_TIER) or document.get("messaging_limit_tier"))
+        return NumberInfo(
+            display_number=word(document.get("display_phone_number")),
+            name=word(document.get("verified_name")),
+            status=word(document.get("status")),
+            quality=word(document.get("quality_rating")).upper(),
+            throughput=word(throughput.get("level")) if isinstance(throughput, dict) else "",
+            tier=tier,
+            people=people(tier),
+        )
 
     async def send(
         self,
@@ -128,53 +146,101 @@ class MetaAdapter:
         write_before: float | None,
         timeout: float,
     ) -> Outcome:
-        request = HttpRequest(
-            "POST",
-            f"{_number_url(config)}/messages",
-            {**_headers(config), "Content-Type": "application/json"},
+        if missing := lacking(self.capabilities, message.content):
+            return calls.unsupported(missing)
+        if wrong := payloads.complaint(message.content):
+            return calls.not_valid(wrong)
+        request = _post(
+            _of_number(self.root(config), config, "/messages"),
+            config,
             payloads.request_body(message),
         )
-        try:
-            answer = await transport.send(request, write_before=write_before, timeout=timeout)
-        except GrantExpired as error:
-            return Refused(ProviderFault("grant_expired", ErrorClass.NETWORK_NOT_SENT, str(error)))
-        except NotSent as error:
-            return Refused(ProviderFault("not_sent", ErrorClass.NETWORK_NOT_SENT, str(error)))
-        except TransportError as error:
-            return Unsure(ProviderFault("no_answer", ErrorClass.NETWORK_UNSURE, str(error)))
-        return payloads.outcome(answer)
+        answer = await calls.handed_over(
+            transport, request, write_before=write_before, timeout=timeout
+        )
+        return payloads.outcome(answer) if isinstance(answer, HttpAnswer) else answer
 
-    def verify(self, config: Config, headers: Mapping[str, str], body: bytes) -> bool:
-        return webhook.verify(str(config["app_secret"]), headers, body)
+    async def mark_read(
+        self, transport: Transport, config: Config, message_id: str, *, sender: str = ""
+    ) -> None:
+        del sender
+        request = _post(
+            _of_number(self.root(config), config, "/messages"),
+            config,
+            payloads.read_mark(message_id),
+        )
+        await self._ask(transport, request, CALL_TIMEOUT)
 
-    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
-        return webhook.handshake(str(config["verify_token"]), query)
+    async def upload(self, transport: Transport, config: Config, upload: Upload) -> str:
+        media.check(upload)
+        content_type, body = media.form(upload)
+        request = _post(_of_number(self.root(config), config, "/media"), config, body, content_type)
+        document = await self._ask(transport, request, UPLOAD_TIMEOUT)
+        if identifier := word(document.get("id")):
+            return identifier
+        fault = ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, "an answer without an id")
+        raise CallFailed(self.name, fault)
 
-    def external_ids(self, body: bytes) -> set[str]:
-        return webhook.external_ids(body)
+    async def templates(self, transport: Transport, config: Config) -> list[TemplateInfo]:
+        found: list[TemplateInfo] = []
+        cursors: list[str | None] = [None]
+        while len(cursors) <= templates.MOST_PAGES:
+            path = f"/{config['waba_id']}/message_templates?{templates.query(cursors[-1])}"
+            request = HttpRequest("GET", self.root(config) + path, _headers(config))
+            document = await self._ask(transport, request, CALL_TIMEOUT)
+            found += templates.read(document)
+            after = templates.next_cursor(document)
+            if after is None or after in cursors:
+                break
+            cursors.append(after)
+        return found
 
-    def only(self, body: bytes, external_id: str) -> bytes:
-        return webhook.only(body, external_id)
+    def root(self, config: Config) -> str:
+        """What every address of the API begins with."""
+        return f"{config['base_url']}/{config['api_version']}"
 
-    def parse(self, body: bytes) -> list[CallbackEvent]:
-        return webhook.parse(body)
+    def classify(self, error: object) -> ProviderFault:
+        return errors.fault(error)
+
+    async def _number(self, transport: Transport, config: Config) -> dict[str, Any]:
+        url = _of_number(self.root(config), config, f"?fields={NUMBER_FIELDS}")
+        return await self._ask(transport, HttpRequest("GET", url, _headers(config)), CHECK_TIMEOUT)
+
+    async def _ask(
+        self, transport: Transport, request: HttpRequest, timeout: float
+    ) -> dict[str, Any]:
+        """The answer's object; raises CallFailed for errors of Meta's, whatever the status."""
+        answer = await calls.ask(transport, request, provider=self.name, timeout=timeout)
+        document = errors.decoded(answer.body)
+        if document is None:
+            detail = f"Unreadable answer, HTTP {answer.status}"
+            code = f"http_{answer.status}"
+            raise CallFailed(self.name, ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail))
+        if document.get("error") or answer.status >= FAULTY:
+            raise CallFailed(self.name, errors.fault(document.get("error"), answer))
+        return document
 
 
-def _number_url(config: Config) -> str:
-    number = quote(str(config["phone_number_id"]), safe="")
-    return f"{config['base_url']}/{config['api_version']}/{number}"
+def _of_number(root: str, config: Config, rest: str) -> str:
+    return f"{root}/{config['phone_number_id']}{rest}"
+
+
+def _post(
+    url: str, config: Config, body: bytes, content_type: str = "application/json"
+) -> HttpRequest:
+    return HttpRequest("POST", url, {**_headers(config), "Content-Type": content_type}, body)
 
 
 def _headers(config: Config) -> dict[str, str]:
     return {"Authorization": f"Bearer {config['access_token']}"}
 
 
-def _status(word: str) -> ChannelStatus:
+def _status(state: str) -> ChannelStatus:
     """Meta: only CONNECTED may send; a word that we do not know is not a reason to stop."""
-    if word in {"CONNECTED", ""}:
+    if state in {"CONNECTED", ""}:
         return "connected"
-    if word in {"RESTRICTED", "FLAGGED", "RATE_LIMITED"}:
+    if state in {"RESTRICTED", "FLAGGED", "RATE_LIMITED"}:
         return "blocked"
-    if word in {"PENDING", "MIGRATED", "UNVERIFIED"}:
+    if state in {"PENDING", "MIGRATED", "UNVERIFIED"}:
         return "connecting"
     return "disconnected"

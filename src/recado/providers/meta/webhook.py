@@ -1,19 +1,42 @@
-"""Callbacks of Meta: verification, signature, and the events inside."""
+"""Callbacks of Meta: verified, divided among those whom they concern, and handed on to be read."""
 
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from recado.providers.base import CallbackEvent, InboundEvent, OtherEvent, StatusEvent
-from recado.providers.meta import payloads
-from recado.providers.plain import LONGEST_ID, plain
+from recado.providers.base import CallbackEvent, Config
+from recado.providers.events import LONG_AGO
+from recado.providers.meta import events
+from recado.providers.meta.events import Change, objects
+from recado.providers.plain import plain
 
-MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
 _SIGNATURE = "x-hub-signature-256"
+
+
+class MetaCallbacks:
+    """What an adapter does about callbacks in Meta's shape."""
+
+    def verify(self, config: Config, headers: Mapping[str, str], body: bytes) -> bool:
+        return verify(str(config["app_secret"]), headers, body)
+
+    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
+        return handshake(str(config["verify_token"]), query)
+
+    def external_ids(self, body: bytes) -> set[str]:
+        return external_ids(body)
+
+    def account_ids(self, body: bytes) -> set[str]:
+        return account_ids(body)
+
+    def only(self, body: bytes, external_id: str, account_id: str | None = None) -> bytes:
+        return only(body, external_id, account_id)
+
+    def parse(self, body: bytes, *, arrived: datetime) -> list[CallbackEvent]:
+        return parse(body, arrived)
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -33,7 +56,7 @@ def handshake(verify_token: str, query: Mapping[str, str]) -> str | None:
     """The challenge to answer with, if the token is ours and not empty."""
     if query.get("hub.mode") != "subscribe" or not verify_token:
         return None
-    given = query.get("hub.verify_token", "").encode()
+    given = query.get("hub.verify_token", "").encode("utf-8", "replace")
     if not hmac.compare_digest(given, verify_token.encode()):
         return None
     return query.get("hub.challenge", "")
@@ -42,84 +65,71 @@ def handshake(verify_token: str, query: Mapping[str, str]) -> str | None:
 def external_ids(body: bytes) -> set[str]:
     """The phone_number_ids that a callback speaks of."""
     try:
-        return {number for number, _, _ in _changes(body) if number}
+        return {change.number for change in _changes(_decode(body)) if change.number}
     except ValueError:
         return set()
 
 
-def only(body: bytes, external_id: str) -> bytes:
-    """The same callback with the changes of one number alone, for that number's workspace."""
+def account_ids(body: bytes) -> set[str]:
+    """The business accounts that a callback speaks of as a whole."""
+    try:
+        found = {c.account for c in _changes(_decode(body)) if not c.number and c.account}
+    except ValueError:
+        return set()
+    return found
+
+
+def only(body: bytes, external_id: str, account_id: str | None = None) -> bytes:
+    """The same callback with the changes of one number alone, for that number's workspace.
+
+    ``account_id``: and with those of this business account that name no number.
+    """
     document = _decode(body)
     entries = []
-    for entry in _objects(document.get("entry")):
-        changes = [c for c in _objects(entry.get("changes")) if _number(c) == external_id]
+    for entry in objects(document.get("entry")):
+        of_account = account_id is not None and _identifier(entry.get("id")) == account_id
+        changes = [
+            change
+            for change in objects(entry.get("changes"))
+            if (number := _number(change)) == external_id or (of_account and not number)
+        ]
         if changes:
             entries.append({**entry, "changes": changes})
     return msgspec.json.encode({**document, "entry": entries})
 
 
-def parse(body: bytes) -> list[CallbackEvent]:
+def parse(body: bytes, arrived: datetime = LONG_AGO) -> list[CallbackEvent]:
     """All events of a callback, in its order; raises ValueError if it is not JSON of an object."""
-    events: list[CallbackEvent] = []
-    for number, name, value in _changes(body):
-        if name != "messages":
-            events.append(OtherEvent(number, name, value))
-            continue
-        events.extend(_status(number, status) for status in _objects(value.get("statuses")))
-        events.extend(
-            InboundEvent(
-                external_id=number,
-                sender=plain(message.get("from") or "", LONGEST_ID),
-                at=_time(message.get("timestamp")),
-                payload=message,
-            )
-            for message in _objects(value.get("messages"))
-        )
-        events.extend(
-            OtherEvent(number, "channel_error", error) for error in _objects(value.get("errors"))
-        )
-    return events
+    return [
+        event
+        for change in _changes(_decode(body))
+        for event in events.read(change, arrived=arrived)
+    ]
 
 
-def _status(number: str, status: Mapping[str, Any]) -> StatusEvent:
-    errors = list(_objects(status.get("errors")))
-    reference = status.get("biz_opaque_callback_data")
-    return StatusEvent(
-        external_id=number,
-        provider_id=plain(status.get("id") or "", LONGEST_ID),
-        status=plain(status.get("status") or ""),
-        at=_time(status.get("timestamp")),
-        reference=reference if isinstance(reference, str) else None,
-        recipient=str(status["recipient_id"]) if status.get("recipient_id") else None,
-        fault=payloads.fault(errors[0]) if errors else None,
-    )
-
-
-def _time(value: object) -> datetime:
-    """Unix time in seconds or milliseconds, a string or a number; the epoch if unreadable."""
-    try:
-        seconds = float(str(value))
-        if seconds >= MILLISECONDS_FROM:
-            seconds /= 1000
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
-
-
-def _changes(body: bytes) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(phone_number_id, field, value) of each change."""
-    for entry in _objects(_decode(body).get("entry")):
-        for change in _objects(entry.get("changes")):
+def _changes(document: Mapping[str, Any]) -> Iterator[Change]:
+    for entry in objects(document.get("entry")):
+        for change in objects(entry.get("changes")):
             value = change.get("value")
             if isinstance(value, dict):
-                yield _number(change), str(change.get("field", "")), value
+                yield Change(
+                    account=_identifier(entry.get("id")),
+                    number=_number(change),
+                    field=plain(change.get("field") or ""),
+                    value=value,
+                    time=entry.get("time"),
+                )
 
 
 def _number(change: Mapping[str, Any]) -> str:
     value = change.get("value")
     metadata = value.get("metadata") if isinstance(value, dict) else None
-    number = metadata.get("phone_number_id") if isinstance(metadata, dict) else None
-    return str(number) if number else ""
+    return _identifier(metadata.get("phone_number_id")) if isinstance(metadata, dict) else ""
+
+
+def _identifier(value: object) -> str:
+    """As it is, however odd: what is cut or mended might become the name of somebody else."""
+    return str(value) if isinstance(value, str | int) and value else ""
 
 
 def _decode(body: bytes) -> dict[str, Any]:
@@ -130,8 +140,3 @@ def _decode(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("a callback is a JSON object")  # noqa: TRY004 - all faults are ValueErrors
     return document
-
-
-def _objects(items: object) -> Iterator[dict[str, Any]]:
-    if isinstance(items, list):
-        yield from (item for item in items if isinstance(item, dict))

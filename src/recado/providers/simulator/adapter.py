@@ -4,19 +4,15 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from recado.domain.errors import Unavailable
 from recado.platform import settings
-from recado.providers.base import Check, Config, HttpRequest, Message, Outcome, Transport
+from recado.providers.base import Config, HttpRequest, Transport
 from recado.providers.errors import TransportError
 from recado.providers.meta.adapter import CHECK_TIMEOUT, MetaAdapter, MetaConfig, validated
-
-
-class SimulatorAway(Unavailable):
-    code = "simulator_away"
-    sentence = "The simulator does not answer at {url}. Start it with 'recado simulator'."
+from recado.providers.simulator.errors import SimulatorAway
+from recado.providers.simulator.payloads import registration
+from recado.providers.simulator.webhook import SimulatorCallbacks
 
 
 class SimulatorConfig(BaseModel):
@@ -27,7 +23,7 @@ class SimulatorConfig(BaseModel):
     phone_number_id: str | None = None
 
 
-class SimulatorAdapter(MetaAdapter):
+class SimulatorAdapter(SimulatorCallbacks, MetaAdapter):
     """Speaks to the simulator as to Meta, and registers its number there first."""
 
     name = "simulator"
@@ -46,7 +42,7 @@ class SimulatorAdapter(MetaAdapter):
                 "verify_token": secrets.token_urlsafe(12),
             },
         )
-        del config["base_url"]  # where the simulator is may change from one start to the next
+        del config["base_url"]  # see root
         return config
 
     def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,25 +51,11 @@ class SimulatorAdapter(MetaAdapter):
 
     async def connect(self, transport: Transport, config: Config, callback_url: str) -> None:
         url = settings.sending().simulator_url.rstrip("/")
-        body = {
-            "provider": "meta",
-            **{
-                name: config[name]
-                for name in (
-                    "phone_number_id",
-                    "waba_id",
-                    "access_token",
-                    "app_secret",
-                    "verify_token",
-                )
-            },
-            "callback_url": callback_url,
-        }
         request = HttpRequest(
             "POST",
             f"{url}/_sim/channels",
             {"Content-Type": "application/json"},
-            msgspec.json.encode(body),
+            registration(config, callback_url),
         )
         try:
             answer = await transport.send(request, timeout=CHECK_TIMEOUT)
@@ -82,22 +64,7 @@ class SimulatorAdapter(MetaAdapter):
         if answer.status >= 300:  # noqa: PLR2004 - not 2xx
             raise SimulatorAway(url=url)
 
-    async def check(self, transport: Transport, config: Config) -> Check:
-        return await super().check(transport, _located(config))
-
-    async def send(
-        self,
-        transport: Transport,
-        config: Config,
-        message: Message,
-        *,
-        write_before: float | None,
-        timeout: float,
-    ) -> Outcome:
-        return await super().send(
-            transport, _located(config), message, write_before=write_before, timeout=timeout
-        )
-
-
-def _located(config: Config) -> Config:
-    return {**config, "base_url": settings.sending().simulator_url.rstrip("/") + "/meta"}
+    def root(self, config: Config) -> str:
+        """Where the simulator is may change from one start to the next."""
+        base = settings.sending().simulator_url.rstrip("/")
+        return f"{base}/meta/{config['api_version']}"
