@@ -51,6 +51,9 @@ class Planned:
     async def move(self, action: str, status: int = 202) -> Any:
         return await self.api("POST", f"campaigns/{self.id}/{action}", status=status)
 
+    async def change(self, status: int = 200, **changes: Any) -> Any:
+        return await self.api("PATCH", f"campaigns/{self.id}", changes, status=status)
+
     async def shown(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.api("GET", f"campaigns/{self.id}")
         return found

@@ -16,18 +16,13 @@ from recado.platform.runtime import Runtime
 WINDOW = {"weekdays": [1, 2], "from": "09:00", "to": "18:00", "timezone": "America/Sao_Paulo"}
 
 
-async def change(planned: Planned, status: int = 200, **changes: Any) -> Any:
-    return await planned.api("PATCH", f"campaigns/{planned.id}", changes, status=status)
-
-
 async def test_a_draft_may_be_changed_in_everything(
     planned: Planned, runtime: Runtime, workspace: WorkspaceId
 ) -> None:
     await planned.make(start=False, end_at=MONDAY.isoformat(), window=WINDOW)
     people = await factories.contacts(runtime, workspace, 2)
     channels = [await factories.bare_channel(runtime, workspace) for _ in range(2)]
-    changed = await change(
-        planned,
+    changed = await planned.change(
         name="Rateio",
         channel_ids=channels,
         audience={"contact_ids": people},
@@ -63,7 +58,7 @@ async def test_a_change_is_checked_as_a_new_campaign_is(
 ) -> None:
     await planned.make(start=False)
     before = await planned.shown()
-    error = (await change(planned, 422, **changes))["error"]
+    error = (await planned.change(422, **changes))["error"]
     assert error["code"] == code
     assert await planned.shown() == before
 
@@ -75,12 +70,12 @@ async def test_what_may_be_changed_follows_from_the_state(
     await planned.make(start=False, start_at=MONDAY.isoformat())
     async with runtime.db.workspace(planned.workspace) as tx:
         await tx.run("UPDATE campaign SET status = %(state)s", state=state.value)
-    await change(planned, name="Outro nome")
+    await planned.change(name="Outro nome")
     on_its_way = state not in {RunState.COMPLETED, RunState.CANCELLED, RunState.FAILED}
-    await change(planned, 200 if on_its_way else 409, schedule={"window": WINDOW})
-    await change(planned, 200 if on_its_way else 409, pacing={"perMinute": 5})
-    answer = await change(
-        planned, 200 if state is RunState.DRAFT else 409, content={"type": "text", "text": "Olá"}
+    await planned.change(200 if on_its_way else 409, schedule={"window": WINDOW})
+    await planned.change(200 if on_its_way else 409, pacing={"perMinute": 5})
+    answer = await planned.change(
+        200 if state is RunState.DRAFT else 409, content={"type": "text", "text": "Olá"}
     )
     if state is not RunState.DRAFT:
         assert answer["error"]["code"] == "not_changeable"
@@ -90,14 +85,14 @@ async def test_what_may_be_changed_follows_from_the_state(
 async def test_a_changed_start_moves_the_start(planned: Planned, watch: Watch) -> None:
     await planned.make(start_at=MONDAY.isoformat())
     later = MONDAY + 2 * HOUR
-    assert (await change(planned, schedule={"start_at": later.isoformat()}))["starts_at"] == (
+    assert (await planned.change(schedule={"start_at": later.isoformat()}))["starts_at"] == (
         "2031-03-03T14:00:00Z"
     )
     watch.now = MONDAY
     await planned.due()  # the job of the time that was
     assert (await planned.progress())["status"] == "scheduled"
     earlier = MONDAY + HOUR
-    await change(planned, schedule={"start_at": earlier.isoformat()})
+    await planned.change(schedule={"start_at": earlier.isoformat()})
     deferred = await waiting_jobs(planned.runtime, "campaigns:start_scheduled")
     assert [job["scheduled_at"] for job in deferred] == [MONDAY, later, earlier]
     watch.now = earlier
@@ -109,11 +104,10 @@ async def test_a_changed_start_moves_the_start(planned: Planned, watch: Watch) -
 
 async def test_a_scheduled_campaign_is_not_left_without_a_start(planned: Planned) -> None:
     await planned.make(start_at=MONDAY.isoformat())
-    error = (await change(planned, 422, schedule={"start_at": None}))["error"]
+    error = (await planned.change(422, schedule={"start_at": None}))["error"]
     assert set(error["fields"]) == {"schedule.start_at"}
     error = (
-        await change(
-            planned,
+        await planned.change(
             422,
             schedule={
                 "start_at": (MONDAY - 3 * DAY).isoformat(),
@@ -131,9 +125,9 @@ async def test_a_recurring_campaign_on_its_way_takes_its_new_rhythm(
     await planned.make(start_at=MONDAY.isoformat(), repeat={"every": "day"})
     watch.now = MONDAY
     await planned.due()
-    changed = await change(planned, schedule={"repeat": {"every": "week"}})
+    changed = await planned.change(schedule={"repeat": {"every": "week"}})
     assert changed["starts_at"] == "2031-03-10T12:00:00Z"
-    changed = await change(planned, schedule={"repeat": None})
+    changed = await planned.change(schedule={"repeat": None})
     assert changed["starts_at"] is None
     await planned.send()
     assert (await planned.progress())["status"] == "completed"
@@ -147,7 +141,7 @@ async def test_a_changed_schedule_of_a_running_campaign_wakes_its_channels_and_m
     await planned.finish_jobs()
     async with runtime.db.workspace(workspace) as tx:
         await tx.run("UPDATE drive SET due_at = NULL")
-    await change(planned, schedule={"end_at": (MONDAY + DAY).isoformat()})
+    await planned.change(schedule={"end_at": (MONDAY + DAY).isoformat()})
     assert [row["due_at"] for row in await planned.rows("SELECT due_at FROM drive")] == [MONDAY]
     [run] = await planned.runs()
     watch.now = MONDAY + HOUR
@@ -165,11 +159,11 @@ async def test_contacts_who_wait_for_their_hours_are_looked_at_anew_when_those_c
     await planned.finish_jobs()
     async with runtime.db.workspace(workspace) as tx:
         await tx.run("UPDATE delivery SET due_at = %(at)s", at=MONDAY + DAY)
-    await change(planned, pacing={"perMinute": 10})
+    await planned.change(pacing={"perMinute": 10})
     await planned.finish_jobs()
     due = {row["due_at"] for row in await planned.rows("SELECT due_at FROM delivery")}
     assert due == {MONDAY + DAY}
-    await change(planned, schedule={"window": None})
+    await planned.change(schedule={"window": None})
     await planned.finish_jobs()
     assert {row["due_at"] for row in await planned.rows("SELECT due_at FROM delivery")} == {MONDAY}
 

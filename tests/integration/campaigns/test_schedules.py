@@ -186,6 +186,9 @@ async def test_progress_says_until_when_a_campaign_waits_for_its_hours(
     assert (await planned.progress())["waiting_until"] is None
     await planned.finish_jobs()
     assert (await planned.progress())["waiting_until"] == "2031-03-03T14:00:00Z"
+    await planned.change(schedule={"end_at": (MONDAY + HOUR).isoformat()})
+    assert (await planned.progress())["waiting_until"] is None  # it will not go on any more
+    await planned.change(schedule={"end_at": None})
     watch.now = MONDAY + 2 * HOUR
     assert (await planned.progress())["waiting_until"] is None
     async with runtime.db.workspace(planned.workspace) as tx:

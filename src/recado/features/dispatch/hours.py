@@ -47,14 +47,16 @@ class Hours:
         return window is not None and window.timezone == CONTACT
 
     def waits_until(self, due_at: datetime | None, now: datetime) -> datetime | None:
-        """Until when nothing leaves, as it is outside the hours; None while something may.
+        """When messages go on leaving, as it is outside the hours now; None where they may.
+
+        None as well where nothing will leave any more before the end.
 
         Args:
             due_at: When the first of what is pending is due; asked where contacts sleep.
             now: Aware.
         """
         if self.verdict is Verdict.WAIT:
-            return self.until
+            return None if self.until == self.schedule.end_at else self.until
         return due_at if self.by_contact and due_at and due_at > now else None
 
     def first_open(self, moment: datetime) -> datetime:

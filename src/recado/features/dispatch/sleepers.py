@@ -22,7 +22,7 @@ from recado.platform.sql import load
 SQL = load(__package__ or "", "hours.sql")
 
 PAGE: Final = 5_000
-MOST_PAGES: Final = 4  # at a time: other runs of the channel wait meanwhile
+MOST_PAGES: Final = 2  # at a time: other runs of the channel wait meanwhile
 
 
 async def put_off(
