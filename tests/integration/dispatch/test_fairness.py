@@ -50,11 +50,11 @@ async def test_ten_small_campaigns_beside_a_giant_end_as_if_there_were_ten_more_
     await driving
     order = await run_of_each(number, simulator)
     # Those of a moment overtake each other on their way.
-    for upto in range(22, 11 * SMALL, 22):
+    for upto in range(44, 11 * SMALL, 22):
         counts = Counter(order[:upto])
-        assert all(abs(counts[run] - upto / 11) <= 3 for run in [big, *small]), (upto, counts)
+        assert all(abs(counts[run] - upto / 11) <= 8 for run in [big, *small]), (upto, counts)
     last = max(at for at, run in enumerate(order) if run != big)
-    assert last < 11 * SMALL + 20
+    assert last < 11 * SMALL + 64
     assert (await number.run_row(big))["pending"] > 9_000
 
 

@@ -106,7 +106,7 @@ async def test_parts_leave_in_order_and_count_as_the_requests_they_are(
     number: Number, simulator: Simulator
 ) -> None:
     run_id = await number.run(20, text=TEXT, parts=3)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await number.run_row(run_id))["status"] != "completed":
             await number.driver().drive()
     stats = await simulator.stats(number.number)
@@ -314,7 +314,7 @@ async def test_a_driver_that_dies_between_parts_costs_none_and_repeats_none(
     first = [one.claim for one in await next_parts(ledger, 12)]
     await ledger.write([accepted(claim) for claim in first[:8]])
     await next_parts(ledger, 5)  # second parts, claimed and never reserved
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await number.run_row(run_id))["status"] != "completed":
             await number.driver().drive()
     stats = await simulator.stats(number.number)
