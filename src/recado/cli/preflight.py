@@ -26,9 +26,13 @@ def report(found: Preflight, console: Console) -> None:
     words = language()
     console.print(_facts(words, found), highlight=False)
     if len(found.estimate.per_day) > 1:
+        console.print()
         console.print(_days(words, found.estimate), highlight=False)
     if found.suppressed:
+        console.print()
         console.print(_suppressed(words, found), highlight=False)
+    if found.warnings:
+        console.print()
     for sentence in warnings(words, found):
         console.print(Text(f"! {sentence}", style="yellow"), soft_wrap=True)
 
