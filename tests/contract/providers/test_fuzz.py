@@ -1,0 +1,115 @@
+"""Nothing that can be called back breaks a parser: odd values, odd shapes, odd bytes.
+
+Short here; RECADO_FUZZ_SECONDS=600 makes it long.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.contract.providers.rows import ROWS, Row
+
+from recado.providers.base import CallbackEvent
+
+ARRIVED = datetime(2026, 11, 20, tzinfo=UTC)
+SECONDS = float(os.environ.get("RECADO_FUZZ_SECONDS", "0"))
+EXAMPLES = 80
+MOST_EXAMPLES = 10_000_000
+
+_WORDS = st.sampled_from(
+    [
+        *("messages", "statuses", "user_preferences", "calls", "account_update", "errors", "value"),
+        *("message_template_status_update", "phone_number_quality_update", "message_echoes"),
+        *("business_capability_update", "message_template_quality_update", "account_alerts"),
+        *("template_category_update", "smb_message_echoes", "text", "image", "interactive"),
+        *("system", "reaction", "edit", "revoke", "button", "location", "unsupported", "failed"),
+        *("button_reply", "list_reply", "BR.1", "5531999990001", "1760000000", "stop", "-1"),
+    ]
+)
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    _WORDS,
+)
+_KEYS = st.sampled_from(
+    [
+        *("id", "from", "from_user_id", "to", "type", "timestamp", "text", "body", "context"),
+        *("group_id", "errors", "code", "error_data", "details", "status", "recipient_id"),
+        *("recipient_user_id", "biz_opaque_callback_data", "pricing", "category", "wa_id"),
+        *("user_id", "profile", "name", "interactive", "button_reply", "system", "edit", "revoke"),
+        *("message", "original_message_id", "reaction", "image", "location", "latitude"),
+        *("event", "message_template_id", "other_info", "restriction_info", "expiration"),
+        *("ban_info", "waba_ban_state", "max_daily_conversations_per_business", "current_limit"),
+        *("display_phone_number", "direction", "alert_info", "alert_type", "recipient_type"),
+    ]
+)
+_NODES: st.SearchStrategy[Any] = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=6),
+    max_leaves=25,
+)
+_ITEMS = st.lists(st.dictionaries(_KEYS, _NODES, max_size=10) | _NODES, max_size=3) | _NODES
+_LISTS = ("messages", "statuses", "contacts", "errors", "user_preferences", "calls")
+_MORE = ("message_echoes", "event", "restriction_info", "ban_info", "other_info")
+_MOST = ("max_daily_conversations_per_business", "message_template_language")
+_VALUES = st.fixed_dictionaries(
+    {"metadata": st.fixed_dictionaries({"phone_number_id": _SCALARS}) | _NODES},
+    optional=dict.fromkeys((*_LISTS, *_MORE, *_MOST), _ITEMS),
+)
+_CHANGES = st.fixed_dictionaries({"field": _WORDS | _SCALARS, "value": _VALUES | _NODES})
+_ENTRIES = st.fixed_dictionaries(
+    {"id": _SCALARS, "changes": st.lists(_CHANGES | _NODES, max_size=3)},
+    optional={"time": _SCALARS},
+)
+# One row a parser: some providers share theirs.
+PARSERS = list({row.adapter.parse.__qualname__: row for row in ROWS}.values())
+CALLBACKS = st.fixed_dictionaries({"entry": st.lists(_ENTRIES | _NODES, max_size=3)}) | _NODES
+
+
+def swallow(row: Row, body: bytes) -> None:
+    """Have a callback read in every way; only one kind of error may come of it."""
+    adapter = row.adapter
+    for number in (*adapter.external_ids(body), "1"):
+        try:
+            share = adapter.only(body, number, "1")
+        except ValueError:
+            continue
+        assert adapter.external_ids(share) <= {number}
+    adapter.account_ids(body)
+    try:
+        events = adapter.parse(body, arrived=ARRIVED)
+    except ValueError:
+        return
+    for event in events:
+        assert isinstance(event, CallbackEvent)
+        assert event.at.tzinfo is not None
+
+
+@pytest.mark.timeout(SECONDS + 180)
+@pytest.mark.parametrize("row", PARSERS, ids=lambda row: row.name)
+def test_no_callback_breaks_a_parser(row: Row) -> None:
+    until = time.monotonic() + SECONDS / len(PARSERS)
+
+    @settings(
+        max_examples=MOST_EXAMPLES if SECONDS else EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(CALLBACKS, st.binary(max_size=12), st.integers(0, 400))
+    def feed(document: object, noise: bytes, at: int) -> None:
+        if SECONDS and time.monotonic() > until:
+            return
+        body = msgspec.json.encode(document)
+        swallow(row, body)
+        swallow(row, body[:at] + noise + body[at + len(noise) :])
+
+    feed()
