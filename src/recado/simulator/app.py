@@ -7,7 +7,9 @@ import logging
 
 from recado.domain.errors import InvalidInput
 from recado.simulator.control import Control
+from recado.simulator.evolution.provider import Evolution
 from recado.simulator.meta.provider import Meta
+from recado.simulator.uazapi.provider import Uazapi
 from recado.simulator.wire import (
     PLAIN,
     Answer,
@@ -33,7 +35,11 @@ class App:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        providers: tuple[Provider, ...] = (Meta(world),)
+        providers: tuple[Provider, ...] = (
+            Meta(world),
+            Evolution(world),
+            Uazapi(world),
+        )
         self._providers = {provider.name: provider for provider in providers}
         self._control = Control(world, self._providers)
 

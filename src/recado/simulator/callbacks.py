@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import aiohttp
 
@@ -29,6 +29,15 @@ class Route(Protocol[U]):
 
     def pack(self, updates: Sequence[U]) -> tuple[bytes, Mapping[str, str]]:
         """The body and headers of one request."""
+        ...
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """A route that says itself which answers end the matter; without that only 200 does."""
+
+    def taken(self, status: int) -> bool | None:
+        """Whether the callback has arrived; False: it is given up, None: it is repeated."""
         ...
 
 
@@ -119,16 +128,16 @@ class Outbox:
             for start in range(0, len(updates), most):
                 batch = updates[start : start + most]
                 body, headers = route.pack(batch)
-                post = asyncio.create_task(self._deliver(route.url, body, headers, len(batch)))
+                post = asyncio.create_task(self._deliver(route, body, headers, len(batch)))
                 self._posts.add(post)
                 post.add_done_callback(self._posts.discard)
 
     async def _deliver(
-        self, url: str, body: bytes, headers: Mapping[str, str], updates: int
+        self, route: Route[Any], body: bytes, headers: Mapping[str, str], updates: int
     ) -> None:
         settings = self._settings()
-        gate = self._gates.setdefault(url, asyncio.Semaphore(settings.callback_connections))
-        taken = False
+        gate = self._gates.setdefault(route.url, asyncio.Semaphore(settings.callback_connections))
+        taken: bool | None = None
         for attempt in range(settings.retry_attempts):
             if attempt:
                 self.retries += 1
@@ -136,8 +145,9 @@ class Outbox:
                 await asyncio.sleep(min(pause, settings.retry_max_ms) / 1000)
             async with gate:
                 self.posts += 1
-                taken = await self._post(url, body, headers)
-            if taken:
+                status = await self._post(route.url, body, headers)
+            taken = _taken(route, status)
+            if taken is not None:
                 break
         self.pending -= updates
         if taken:
@@ -145,13 +155,20 @@ class Outbox:
         else:
             self.failed += updates
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The answer's status, 0 where there was none."""
         timeout = aiohttp.ClientTimeout(total=self._settings().callback_timeout_ms / 1000)
         try:
             async with self.session.post(
                 url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 await answer.read()
-                return answer.status == 200  # noqa: PLR2004 - Meta repeats on anything but 200
+                return answer.status
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            return False
+            return 0
+
+
+def _taken(route: Route[Any], status: int) -> bool | None:
+    if isinstance(route, Judging):
+        return route.taken(status)
+    return True if status == 200 else None  # noqa: PLR2004 - Meta repeats on anything but 200

@@ -12,7 +12,7 @@ from recado.domain.errors import InvalidInput, NotFound, RecadoError
 from recado.simulator import faults
 from recado.simulator.settings import changed
 from recado.simulator.wire import Answer, Request, json_answer
-from recado.simulator.world import Provider, World
+from recado.simulator.world import Linked, Provider, World
 
 
 class NoSuchEndpoint(NotFound):
@@ -36,6 +36,7 @@ class Control:
             ("GET", "log"): self._log,
             ("GET", "stats"): self._stats,
             ("POST", "inbound"): self._inbound,
+            ("POST", "connection"): self._connection,
             ("POST", "reset"): self._reset,
         }
 
@@ -65,6 +66,13 @@ class Control:
     def _inbound(self, request: Request) -> Answer:
         fields = _object(request)
         return json_answer(self._provider(fields).write_inbound(fields), status=201)
+
+    def _connection(self, request: Request) -> Answer:
+        fields = _object(request)
+        provider = self._provider(fields)
+        if not isinstance(provider, Linked):
+            raise InvalidInput("The numbers of {name} hang on no telephone.", name=provider.name)
+        return json_answer(provider.connection(fields))
 
     def _faults(self, _: Request) -> Answer:
         return json_answer({"rules": self._world.faults.report()})
@@ -105,7 +113,7 @@ class Control:
         return json_answer({"reset": True})
 
     def _provider(self, fields: Mapping[str, Any]) -> Provider:
-        name = fields.get("provider", "meta")
+        name = fields.get("provider") or _owner(self._providers, fields.get("channel"))
         provider = self._providers.get(name) if isinstance(name, str) else None
         if provider is None:
             raise InvalidInput(
@@ -114,6 +122,14 @@ class Control:
                 known=", ".join(self._providers),
             )
         return provider
+
+
+def _owner(providers: Mapping[str, Provider], channel: object) -> str:
+    """Which provider has a channel of this name; Meta's numbers go by no name."""
+    for provider in providers.values():
+        if any(channel == listed.get("channel", provider) for listed in provider.channels()):
+            return provider.name
+    return "meta"
 
 
 def _object(request: Request) -> dict[str, Any]:

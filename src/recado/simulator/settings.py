@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -44,6 +44,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
     # Meta: one message / 6 s to the same user, 45 of which may be borrowed; beyond: 131056.
     pair_rate: bool = False
+    # Evolution, uazapi: a code is scanned, or a lost connection back, after this; 0: never.
+    connect_ms: Milliseconds = 1000
+    # Who is addressed by a LID, and who by nothing else; of the others their number is known.
+    lid_share: Share = 0.3
+    lid_only_share: Share = 0.0
+    # Numbers without WhatsApp: by chance, and those that end in these digits.
+    missing_share: Share = 0.0
+    missing_suffix: str = ""
+    # Evolution: the version that is played, and the key for everything; empty: any key will do.
+    evolution_version: Literal["2.3.6", "2.3.7"] = "2.3.7"
+    evolution_key: str = ""
+    # uazapi: the token for administration; empty: any will do.
+    uazapi_admin_token: str = ""
 
 
 def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:

@@ -120,6 +120,36 @@ class Simulator:
         path = f"/meta/v23.0/{channel}/messages"
         return self.call("POST", path, body, headers=headers, timeout=timeout)
 
+    def evolution(
+        self,
+        call: str,
+        body: object = None,
+        *,
+        method: str | None = None,
+        key: str = "secret",
+        timeout: float = WAIT_SECONDS,
+    ) -> Reply:
+        """A call of Evolution, as ``message/sendText/loja``: POST where there is a body."""
+        way = method or ("GET" if body is None else "POST")
+        headers = {"apikey": key, "Content-Type": "application/json"}
+        return self.call(way, f"/evolution/{call}", body, headers=headers, timeout=timeout)
+
+    def uazapi(
+        self,
+        call: str,
+        body: object = None,
+        *,
+        method: str | None = None,
+        token: str = "secret",  # noqa: S107 - any word opens an instance that nobody registered
+        admin: str = "",
+        timeout: float = WAIT_SECONDS,
+    ) -> Reply:
+        """A call of uazapi, as ``send/text``: POST where there is a body."""
+        way = method or ("GET" if body is None else "POST")
+        headers = {"admintoken": admin} if admin else {"token": token}
+        headers["Content-Type"] = "application/json"
+        return self.call(way, f"/uazapi/{call}", body, headers=headers, timeout=timeout)
+
     def text(
         self, to: str, text: str = "Olá", *, reference: str | None = None, channel: str = "100001"
     ) -> Reply:
@@ -149,8 +179,13 @@ class Callback(NamedTuple):
     """A request that a receiver got."""
 
     at: float
+    path: str
     headers: Mapping[str, str]
     body: bytes
+
+    def json(self) -> Any:
+        """Its body."""
+        return msgspec.json.decode(self.body)
 
     def values(self) -> list[dict[str, Any]]:
         """The values of its changes."""
@@ -189,16 +224,21 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def take(self, headers: Mapping[str, str], body: bytes) -> int:
+    def take(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
         """Note a callback; the status to answer with."""
         with self._changed:
-            self.callbacks.append(Callback(time.monotonic(), headers, body))
+            self.callbacks.append(Callback(time.monotonic(), path, headers, body))
             self._changed.notify_all()
             return self.answers.pop(0) if self.answers else 200
 
     def statuses(self) -> list[dict[str, Any]]:
         """All statuses so far, in the order of their arrival."""
         return [s for c in self.callbacks for v in c.values() for s in v.get("statuses", [])]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """All bodies so far with this ``event`` (Evolution) or ``EventType`` (uazapi)."""
+        bodies = [callback.json() for callback in self.callbacks]
+        return [body for body in bodies if kind in (body.get("event"), body.get("EventType"))]
 
     def messages(self) -> list[dict[str, Any]]:
         """All received messages so far."""
@@ -213,7 +253,8 @@ class Receiver:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: bool(ready()), WAIT_SECONDS):
-                raise TimeoutError(f"after {len(self.callbacks)} callbacks: {self.statuses()}")
+                bodies = [callback.body for callback in self.callbacks]
+                raise TimeoutError(f"after {len(bodies)} callbacks: {bodies}")
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -223,7 +264,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self._answer(receiver.take(headers, body), b"")
+            self._answer(receiver.take(self.path, headers, body), b"")
 
         def do_GET(self) -> None:
             query = dict(parse_qsl(urlsplit(self.path).query))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recado.simulator.callbacks import Outbox
 from recado.simulator.clock import Clock
@@ -53,4 +53,13 @@ class Provider(Protocol):
 
     def reset(self, *, channels: bool) -> None:
         """Forget conversations, and the registered channels too where asked."""
+        ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A provider whose channels hang on a telephone."""
+
+    def connection(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Have a channel's connection change; raises InvalidInput."""
         ...
