@@ -228,14 +228,15 @@ def of_contact(most: int) -> Limit:
     return Limit(Scope.CONTACT, "", CONTACT_DAILY, Kind.UNIQUE, most, DAY)
 
 
-def caught_up(times: Sequence[float], step: float) -> float:
+def caught_up(times: Sequence[float], step: float, owed: float = 0.0) -> float:
     """When the time that these departures cost is paid back, in the unit of the times.
 
     Args:
         times: Of the departures, in order.
         step: What each costs.
+        owed: Until when it takes to pay for those of before.
     """
-    until = 0.0
+    until = owed
     for at in times:
         until = max(until, at) + step
     return until

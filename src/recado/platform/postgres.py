@@ -77,6 +77,16 @@ class Transaction:
             await cursor.execute(statement, parameters)
             return await cursor.fetchall()
 
+    @asynccontextmanager
+    async def streamed(
+        self, statement: LiteralString, **parameters: Any
+    ) -> AsyncIterator[AsyncIterator[Row]]:
+        """The rows of a statement that may have very many, a few thousand at a time."""
+        async with self.connection.cursor(name="streamed", row_factory=dict_row) as cursor:
+            cursor.itersize = 2_000
+            await cursor.execute(statement, parameters)
+            yield cursor
+
     async def one(self, statement: LiteralString, **parameters: Any) -> Row | None:
         """The first row, or None."""
         async with self.connection.cursor(row_factory=dict_row) as cursor:

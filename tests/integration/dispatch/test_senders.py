@@ -116,7 +116,7 @@ async def test_for_a_number_that_has_dropped_out_the_others_step_in(
     ledger = two.ledger()
     await ledger.take()
     plan = await ledger.plan()
-    assert len(await ledger.claim(plan, 50, plan.sending)) == 20
+    assert len(await ledger.claim(plan, 50)) == 20
 
 
 @pytest.mark.parametrize(("how", "waits"), [(PAUSED, True), (DELETED, False), (LEFT, False)])
@@ -132,7 +132,7 @@ async def test_what_has_begun_waits_for_its_number_while_that_may_come_back(
     ledger = numbers[1].ledger()
     await ledger.take()
     plan = await ledger.plan()
-    assert len(await ledger.claim(plan, 50, plan.sending)) == (1 if waits else 2)
+    assert len(await ledger.claim(plan, 50)) == (1 if waits else 2)
 
 
 async def test_where_no_number_may_step_in_each_delivery_waits_for_its_own(

@@ -178,7 +178,7 @@ async def test_neither_first_sends_nor_retries_keep_each_other_waiting(number: N
     )
     _, ledger, _ = await claimed(number, 1)
     plan = await ledger.plan()
-    taken = await ledger.claim(plan, 20, [run_id])
+    taken = await ledger.claim(plan, 20, {run_id: 20})
     rows = await number.rows(
         "SELECT lane, count(*) AS n FROM delivery WHERE id = ANY(%(ids)s) GROUP BY lane",
         ids=[one.reference.delivery_id for one in taken],

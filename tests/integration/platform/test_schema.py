@@ -142,6 +142,7 @@ async def test_the_claim_goes_along_its_index_and_a_search_along_its_own(
             workspace_id=workspace,
             channel_id=channel,
             runs=[run],
+            of_each=[50],
             most=50,
             first_lane=0,
             lease="x",

@@ -122,3 +122,8 @@ def test_what_is_borrowed_is_paid_back_one_by_one(times: list[int], step: int) -
 def test_a_span_touches_the_minute_in_which_it_begins() -> None:
     now = datetime(2026, 3, 2, 10, 30, 15, tzinfo=UTC)
     assert limits.first_minute(now, HOUR) == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def test_what_was_owed_before_is_paid_first() -> None:
+    assert limits.caught_up([10.0, 11.0], 6.0, owed=20.0) == 32.0
+    assert limits.caught_up([30.0], 6.0, owed=20.0) == 36.0

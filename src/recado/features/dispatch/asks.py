@@ -1,6 +1,6 @@
 """What a limiter asks Redis: the books of several requests, each once, and who must pass which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ class Sheet:
     books: list[Book] = field(default_factory=list)
     paths: list[dict[str, Any]] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    _marked: dict[str, Limit] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _path_numbers: dict[tuple[RunId, bool], int] = field(default_factory=dict)
 
@@ -101,6 +102,8 @@ class Sheet:
                 if not (answers and limit.scope is Scope.PORTFOLIO)
             ]
             self.paths.append({"slots": path.slots, "checks": checks})
+            # Filled before anybody is claimed: who is under way then may have left already.
+            self._marked |= {limit.mark: limit for limit in path.of_contact}
         return number
 
     def _number(self, limit: Limit, contact: ContactId | None = None) -> int:
@@ -108,16 +111,16 @@ class Sheet:
         number = self._numbers.setdefault(key, len(self.books))
         if number == len(self.books):
             self.books.append(Book(key, limit))
+            self._marked[limit.mark] = limit
         return number
 
     def marks(self) -> list[str]:
         """Of all limits that are asked."""
-        return sorted({book.limit.mark for book in self.books})
+        return sorted(self._marked)
 
     def limits(self, marks: Sequence[str]) -> list[Limit]:
         """The limits behind some marks."""
-        found: Mapping[str, Limit] = {book.limit.mark: book.limit for book in self.books}
-        return [found[mark] for mark in marks]
+        return [self._marked[mark] for mark in marks]
 
     def asked(self, *, lease: str, off: Sequence[str]) -> dict[str, Any]:
         """The question as the script wants it."""

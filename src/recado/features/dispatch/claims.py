@@ -49,13 +49,13 @@ async def claim(
     *,
     workspace_id: WorkspaceId,
     channel_id: ChannelId,
-    runs: Sequence[RunId],
+    runs: Mapping[RunId, int],
     lease: str,
     most: int,
 ) -> list[Claim]:
     """Take up to ``most`` due deliveries of these runs, one of each in turn, in this order.
 
-    Those that any channel may send, and those bound to this one.
+    Those that any channel may send, and those bound to this one; of each run at most its number.
     """
     first_lane = random.randrange(2)  # noqa: S311 - no secret; where one is taken at a time
     async with short(db, workspace_id) as tx:
@@ -64,6 +64,7 @@ async def claim(
             workspace_id=workspace_id,
             channel_id=channel_id,
             runs=list(runs),
+            of_each=list(runs.values()),
             most=most,
             first_lane=first_lane,
             lease=lease,

@@ -4,25 +4,27 @@ import time
 from collections.abc import Collection, Iterable
 
 from recado.domain.ids import RunId
-from recado.domain.limits import Kind, Limit
+from recado.domain.limits import Kind, Limit, Path
 from recado.features.dispatch.limiter import Grant
 
 TOLD_FROM_SECONDS = 2.0  # shorter waits are the ordinary course of things
 PLENTY = 1_000_000
+FULL_SECONDS = 0.05  # between two looks at slots that only some runs find all taken
 
 
 class Holds:
-    """Waits of runs, on the monotonic clock, and how much room the caps leave."""
+    """Waits of runs, on the monotonic clock, and how much room the limits leave."""
 
     def __init__(self) -> None:
         self._until: dict[RunId, float] = {}
         self._told: dict[str, float] = {}
-        self._room = PLENTY
+        self._left: dict[str, int] = {}
 
-    @property
-    def room(self) -> int:
-        """How many more the fullest cap allows; 1 at least, as it may refill any moment."""
-        return max(1, self._room)
+    def room(self, path: Path) -> int:
+        """How many more its fullest limit allows; 1 at least, as it may refill any moment."""
+        return max(
+            1, min((self._left.get(one.mark, PLENTY) for one in path.limits), default=PLENTY)
+        )
 
     @property
     def held(self) -> Collection[RunId]:
@@ -41,7 +43,7 @@ class Holds:
     def forget(self) -> None:
         """Something changed that the limits' earlier answers did not know of."""
         self._until.clear()
-        self._room = PLENTY
+        self._left.clear()
 
     def note(self, grant: Grant) -> list[tuple[Limit, float]]:
         """Learn from an answer.
@@ -51,17 +53,17 @@ class Holds:
             each once until then.
         """
         now = time.monotonic()
-        self._room = min(
-            (
-                limit.most - used
-                for limit, used in grant.used
-                if limit.kind in {Kind.LOG, Kind.MINUTES} and limit.seconds > 1
-            ),
-            default=PLENTY,
-        )
+        self._left |= {
+            limit.mark: limit.most - used
+            for limit, used in grant.used
+            if limit.kind in {Kind.LOG, Kind.MINUTES} and limit.seconds > 1
+        }
+        # Where all are full, the next outcome is the moment to ask again.
+        some_full = not grant.full and any(wait.full for wait in grant.ahead.values())
         news: list[tuple[Limit, float]] = []
         for run, wait in grant.ahead.items():
-            self._until[run] = now + wait.seconds
+            pause = FULL_SECONDS if some_full and wait.full else 0.0
+            self._until[run] = now + max(pause, wait.seconds)
             limit = wait.limit
             if limit is None or limit.kind is Kind.INTERVAL or wait.seconds <= TOLD_FROM_SECONDS:
                 continue

@@ -35,16 +35,6 @@ def path() -> Path:
     )
 
 
-def with_permit(grant: Grant, permit: Grant) -> Grant:
-    """A channel's answer about the first few, and the installation's about those it held back."""
-    longest = permit.ahead[_ANY]
-    ahead = {
-        run: replace(longest, full=wait.full) if longest.seconds > wait.seconds else wait
-        for run, wait in grant.ahead.items()
-    }
-    return replace(grant, held={**permit.held, **grant.held}, ahead=ahead)
-
-
 class Installation:
     """Asks for requests of any workspace."""
 
@@ -59,13 +49,31 @@ class Installation:
         return bool(self._path.limits)
 
     async def reserve(self, asking: Sequence[Asking]) -> Grant | None:
-        """Ask for attempts, in order; None if books had to be filled first."""
+        """Ask for attempts, in order; None if books had to be filled first.
+
+        Args:
+            asking: Of any workspace; none to look ahead.
+        """
         anyhow = [Asking(one.reference, _ANY, None) for one in asking]
         try:
             return await self._limiter.reserve(anyhow, {_ANY: self._path})
         except BooksClosed as closed:
             await self._books.fill(closed.limits)
             return None
+
+    def join(self, grant: Grant, permit: Grant) -> Grant:
+        """A channel's answer about the first few, and ours about those that we held back."""
+        longest = permit.ahead[_ANY]
+        ahead = {
+            run: replace(longest, full=wait.full) if longest.seconds > wait.seconds else wait
+            for run, wait in grant.ahead.items()
+        }
+        return replace(
+            grant,
+            held={**permit.held, **grant.held},
+            ahead=ahead,
+            permit=(self._limiter, permit),
+        )
 
     async def give_back(self, asking: Sequence[Asking], grant: Grant) -> None:
         """Undo grants that are not used."""

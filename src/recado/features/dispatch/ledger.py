@@ -16,7 +16,7 @@ from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.books import LONGEST_UNRECORDED, Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
-from recado.features.dispatch.installation import Installation, with_permit
+from recado.features.dispatch.installation import Installation
 from recado.features.dispatch.leases import SQL, Lease
 from recado.features.dispatch.limiter import (
     BooksClosed,
@@ -74,17 +74,20 @@ class Ledger:
         Raises:
             LeaseLost: Nothing will be granted under this lease.
         """
-        if not asking or not self._installation.limited:
+        if not self._installation.limited:
             return await self._reserve(asking, paths)
         permit = await self._installation.reserve(asking)
         if permit is None:
             return None
         allowed = asking[: len(permit.granted)]
-        grant = await self._reserve(allowed, paths)
-        used = {allowed[place].reference for place in grant.granted} if grant else set()
-        unused = [one for one in allowed if one.reference not in used]
-        await self._installation.give_back(unused, permit)
-        return grant and with_permit(grant, permit)
+        grant = None
+        try:
+            grant = await self._reserve(allowed, paths)
+        finally:
+            used = {allowed[place].reference for place in grant.granted} if grant else set()
+            unused = [one for one in allowed if one.reference not in used]
+            await self._installation.give_back(unused, permit)
+        return grant and self._installation.join(grant, permit)
 
     async def _reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant | None:
         try:
@@ -151,19 +154,20 @@ class Ledger:
             log.warning("tokens caught up with Redis", channel=self._channel_id, token=above)
 
     async def claim(
-        self, plan: ChannelPlan, most: int, runs: Sequence[RunId] | None = None
+        self, plan: ChannelPlan, most: int, runs: Mapping[RunId, int] | None = None
     ) -> list[Claim]:
         """Claim about so many; those whose contact must not be written to go back at once.
 
-        ``runs``: only of these; of all that are sending by default.
+        ``runs``: only of these, and of each no more; of all that are sending by default.
         """
         if not plan.sending:
             return []
+        of_each = dict.fromkeys(plan.sending, most) if runs is None else runs
         claimed = await claims.claim(
             self._db,
             workspace_id=self._workspace_id,
             channel_id=self._channel_id,
-            runs=self.rota.order(plan.sending if runs is None else runs),
+            runs={run: of_each[run] for run in self.rota.order(list(of_each))},
             lease=self.limiter.lease,
             most=most,
         )

@@ -60,6 +60,7 @@ class Grant:
         at: Redis' clock, in microseconds, as Redis writes it.
         lease: Under which they were granted.
         used: How much of each limit is taken, and what it is.
+        permit: The installation's grant for them and who gave it, if it limits anything.
     """
 
     granted: tuple[int, ...]
@@ -71,6 +72,12 @@ class Grant:
     used: Sequence[tuple[Limit, int]] = ()
     books: Sequence[Book] = ()
     passed: Mapping[Reference, tuple[int, ...]] = field(default_factory=dict)
+    permit: "tuple[Limiter, Grant] | None" = None
+
+    @property
+    def full(self) -> bool:
+        """Every run finds all slots in flight taken."""
+        return bool(self.ahead) and all(wait.full for wait in self.ahead.values())
 
     @property
     def left_at(self) -> datetime:
@@ -201,6 +208,9 @@ class Limiter:
             keys=[self._lease_key, self._flight, *(book.key for book in grant.books)],
             args=[msgspec.json.encode(ask)],
         )
+        if grant.permit is not None:
+            limiter, permit = grant.permit
+            await limiter.take_back(references, permit)
 
     def _gates(self, asking: Asking) -> tuple[str, str]:
         del asking

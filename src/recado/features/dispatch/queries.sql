@@ -136,8 +136,9 @@ WHERE workspace_id = %(workspace_id)s AND id = ANY(%(contacts)s);
 -- what goes on with a message that has begun comes first, as only what has just left makes more of
 -- it; then first sends and retries alternate, those of any channel and those bound to this one.
 WITH open AS (
-    SELECT r.id, turn.place, count(*) OVER () AS runs
-    FROM unnest(%(runs)s::bigint[]) WITH ORDINALITY AS turn (run_id, place)
+    SELECT r.id, turn.place, least(turn.most, ceil(%(most)s::numeric / count(*) OVER ())) AS most
+    FROM unnest(%(runs)s::bigint[], %(of_each)s::bigint[]) WITH ORDINALITY
+        AS turn (run_id, most, place)
     JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = turn.run_id
     WHERE r.status = 'running' AND r.pending > 0
 ), due AS (
@@ -153,7 +154,7 @@ WITH open AS (
           AND d.sender_id = source.sender_id AND d.lane = source.lane
           AND d.status = 'pending' AND d.due_at <= %(now)s
         ORDER BY d.workspace_id, d.run_id, d.sender_id, d.lane, d.due_at, d.id
-        LIMIT ceil(%(most)s::numeric / o.runs)
+        LIMIT o.most
         FOR UPDATE SKIP LOCKED
     ) first
 ), candidate AS (
@@ -425,10 +426,10 @@ CROSS JOIN LATERAL (
 WHERE n.is_latest AND d.workspace_id = %(workspace_id)s AND d.id = n.delivery_id;
 
 -- name: departures
--- What left lately, or is under way and so may leave at any moment; the oldest first. When exactly
--- one left whose worker died, nobody knows: not after it was found out.
+-- What left lately, or is under way and so may leave at any moment: contact by contact, the oldest
+-- first. When exactly one left whose worker died, nobody knows: not after it was found out.
 SELECT a.delivery_id, a.delivery_id || '.' || a.part || '.' || a.number AS reference, d.contact_id,
-       seen.at
+       seen.at, a.status = 'claimed' AS under_way
 FROM attempt a
 JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
 JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
@@ -442,11 +443,12 @@ WHERE (%(workspace_id)s::bigint IS NULL OR a.workspace_id = %(workspace_id)s)
   AND a.status <> 'released' AND (a.status <> 'refused' OR a.left_at IS NOT NULL)
   AND (%(channel_id)s::bigint IS NULL OR a.channel_id = %(channel_id)s)
   AND (%(campaign_id)s::bigint IS NULL OR c.id = %(campaign_id)s)
-  AND (%(created_by)s::text IS NULL OR c.created_by = %(created_by)s)
+  AND (%(created_by)s::text IS NULL
+       OR coalesce(nullif(c.created_by, ''), 'workspace') = %(created_by)s)
   AND (%(portfolio)s::text IS NULL OR EXISTS (
       SELECT FROM channel p WHERE p.workspace_id = a.workspace_id AND p.id = a.channel_id
         AND p.portfolio = %(portfolio)s))
-ORDER BY seen.at;
+ORDER BY d.contact_id, seen.at;
 
 -- name: last_departure
 -- Minutes are known for longer than moments; then the end of the minute stands for it.
@@ -463,7 +465,7 @@ SELECT greatest((
 ), (
     SELECT max(u.minute) + interval '1 minute' FROM usage u
     WHERE u.workspace_id = %(workspace_id)s AND u.channel_id = %(channel_id)s
-      AND u.minute < %(claimed_since)s
+      AND u.minute < %(since)s
       AND (%(campaign_id)s::bigint IS NULL OR u.campaign_id = %(campaign_id)s)
 ));
 

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] lease of the channel        value: token:nonce:server
 -- KEYS[2] opened limits               hash, mark → the server that has kept their books since
--- KEYS[3] attempts in flight          sorted set, by the time they were granted
+-- KEYS[3] attempts in flight          sorted set, by the time they were granted; without a lease only
+--                                     for as long as a grant may be taken back
 -- KEYS[4…] books, as many as ARGV[1] has
 -- KEYS[…] two gates for each attempt  its run's and its contact's: there, with a reason, if closed
 --
@@ -90,10 +91,15 @@ kinds.unique = {
     if attempt and redis.call('ZSCORE', key, attempt[book.by]) then
       return 0
     end
+    -- With a mark: it was under way when the book was filled. It has a place, but no more than that.
+    if attempt and redis.call('ZSCORE', key, '?' .. attempt[book.by]) then
+      most = most + 1
+    end
     return oldest_leaves(key, book, most)
   end,
   write = function(key, book, attempt)
-    book.used = book.used + redis.call('ZADD', key, at, attempt[book.by])
+    local doubt = redis.call('ZREM', key, '?' .. attempt[book.by])
+    book.used = book.used - doubt + redis.call('ZADD', key, at, attempt[book.by])
     keep(key, book.width)
   end,
 }
@@ -186,6 +192,9 @@ kinds.rate = {
 for index, book in ipairs(ask.books) do
   book.key = KEYS[3 + index]
   kinds[book.kind].open(book.key, book)
+end
+if ask.lease == '' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', us(now - MINUTE)) -- nobody frees these slots
 end
 local flying = redis.call('ZCARD', KEYS[3])
 

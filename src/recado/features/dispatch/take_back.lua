@@ -11,7 +11,7 @@ if ask.lease ~= '' and redis.call('GET', KEYS[1]) ~= ask.lease .. ':' .. server 
 end
 local minute = string.format('%.0f', math.floor(tonumber(ask.at) / 60000000))
 for _, attempt in ipairs(ask.attempts) do
-  if redis.call('ZREM', KEYS[2], attempt.id) == 1 or ask.lease == '' then
+  if redis.call('ZREM', KEYS[2], attempt.id) == 1 then -- or it is taken back already
     for _, index in ipairs(attempt.books) do
       local key, kind = KEYS[3 + index], ask.books[index + 1]
       if kind == 'log' then

@@ -31,6 +31,10 @@ class Turns:
         """The runs of which something waits."""
         return {ready.claim.run_id for ready in self._waiting}
 
+    def count(self, runs: Collection[RunId]) -> int:
+        """How many of these runs wait."""
+        return sum(ready.claim.run_id in runs for ready in self._waiting)
+
     def take(self, most: int, held: Collection[RunId]) -> list[Ready]:
         """Take the first few whose runs are not held."""
         some = [ready for ready in self._waiting if ready.claim.run_id not in held][:most]

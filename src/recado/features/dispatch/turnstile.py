@@ -80,11 +80,13 @@ class Turnstile:
         near, _ = self.soon(plan)
         if not near:
             return None
-        most = max(plan.runs[run].burst(CLAIM_AHEAD_SECONDS, LARGEST_CLAIM) for run in near)
-        most = min(most, self._holds.room)
-        if len(self._turns) * 2 > most:
+        wanted = {run: self._second(plan, run) for run in near}
+        wanted = {run: some for run, some in wanted.items() if self._turns.count([run]) * 2 <= some}
+        most = max(wanted.values(), default=0)
+        # What waits for a limit of its own run keeps no other from being claimed.
+        if not wanted or self._turns.count(wanted) * 2 > most:
             return None
-        claimed = await self._ledger.claim(plan, most, near)
+        claimed = await self._ledger.claim(plan, most, wanted)
         prepared = [prepare(one, plan.runs[one.run_id], plan.channel) for one in claimed]
         await self._ledger.keep_parts([one for one in prepared if isinstance(one, Ready)])
         for ready in prepared:
@@ -93,6 +95,11 @@ class Turnstile:
             else:
                 self._turns.add(ready)
         return len(claimed)
+
+    def _second(self, plan: ChannelPlan, run: RunId) -> int:
+        """How many of a run may leave in about a second."""
+        its = plan.runs[run]
+        return min(its.burst(CLAIM_AHEAD_SECONDS, LARGEST_CLAIM), self._holds.room(its.path))
 
     async def _look_ahead(self, plan: ChannelPlan) -> Grant:
         paths = {run: plan.path(run) for run in plan.sending}
@@ -126,12 +133,14 @@ class Turnstile:
         if len(waits) + len(grant.granted) < len(asked):
             await self._ledger.turn_away(asking, grant)
         self._note(grant)
-        full = any(wait.full for wait in grant.ahead.values())
-        if not full:
+        if not grant.full:
             far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
             await self._let_go(self._turns.take_of(far))
         return Passed(
-            self._holds.shortest(self._turns.runs), full, bool(grant.gated), len(grant.granted)
+            self._holds.shortest(self._turns.runs),
+            grant.full,
+            bool(grant.gated),
+            len(grant.granted),
         )
 
     async def _without_healed(self, asked: list[Ready]) -> list[Ready]:
