@@ -4,6 +4,7 @@ from recado.domain.errors import Unavailable
 from recado.features.campaigns import jobs as campaigns
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
+from recado.features.notifications import jobs as notifications
 from recado.features.settings import jobs as workspace_settings
 from recado.features.webhooks import jobs as webhooks
 from recado.platform import redis, settings
@@ -51,6 +52,7 @@ def open_runtime() -> Runtime:
     queue.add("campaigns", campaigns.blueprint(runtime))
     queue.add("contacts", contacts.blueprint(runtime))
     queue.add("dispatch", dispatch.blueprint(runtime))
+    queue.add("notifications", notifications.blueprint(runtime))
     queue.add("settings", workspace_settings.blueprint(runtime))
     queue.add("webhooks", webhooks.blueprint(runtime))
     return runtime

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from recado.api import paging
-from recado.api.access import Operator, Viewer
-from recado.features.notifications import service
+from recado.api.access import Admin, Operator, Viewer
+from recado.features.notifications import service, webhook
 from recado.features.notifications.kinds import told
 from recado.platform import i18n
 
@@ -34,6 +34,12 @@ class NotificationShown(BaseModel):
     read_at: datetime | None
 
 
+class Secret(BaseModel):
+    """The key of the HMAC-SHA256 in ``X-Recado-Signature``."""
+
+    secret: str
+
+
 class Done(BaseModel):
     """How many it was done to."""
 
@@ -52,6 +58,12 @@ async def list_notifications(
     async with access.transaction() as tx:
         rows = await service.page(tx, unread=unread, before=paging.decode(cursor), limit=limit + 1)
     return paging.cut([_shown(request, row) for row in rows], limit, lambda one: one.id)
+
+
+@router.get("/secret")
+async def get_signing_secret(access: Admin) -> Secret:
+    """What notifications to the workspace's own system are signed with."""
+    return Secret(secret=webhook.signing_secret(access.runtime, access.workspace_id))
 
 
 @router.post("/{notification_id}/read")

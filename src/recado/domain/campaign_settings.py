@@ -1,5 +1,6 @@
 """A workspace's settings of campaigns: what they are called outside, and what values they take."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ from recado.domain.pacing import PRESETS
 
 MOST_TAGS: Final = 100
 LONGEST_TAG: Final = 100
+_ADDRESS: Final = re.compile(r"https?://[0-9A-Za-z.:_\[\]-]{1,250}(?:[/?#][!-~]{0,240})?")
 LONGEST_GRACE_MINUTES: Final = 24 * 60
 MOST_DAILY: Final = 1_000
 
@@ -47,6 +49,10 @@ def _none_or(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or fits(value)
 
 
+def _address(value: Any) -> bool:
+    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     "suppressionTagNames": Setting(["DNC", "OPT-OUT", "STOP"], _tags, "a list of tags"),
     "perContactDaily": Setting(
@@ -54,6 +60,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "unknownGraceMinutes": Setting(
         15, _whole(0, LONGEST_GRACE_MINUTES), f"whole minutes from 0 to {LONGEST_GRACE_MINUTES}"
+    ),
+    "notificationsWebhook": Setting(
+        None, _none_or(_address), "an http or https address without a password, or null"
     ),
     "resendUnknown": Setting(False, lambda value: isinstance(value, bool), "true or false"),
 }

@@ -46,6 +46,7 @@ NEEDED = {
     ("POST", "/api/v1/dead-letters/discard"): OPERATOR,
     ("POST", "/api/v1/notifications/{notification_id}/read"): OPERATOR,
     ("POST", "/api/v1/notifications/read"): OPERATOR,
+    ("GET", "/api/v1/notifications/secret"): ADMIN,
     ("PUT", "/api/v1/rate-limits"): ADMIN,
     ("PUT", "/api/v1/settings/campaigns"): ADMIN,
     ("PUT", "/api/v1/settings/presets/{name}"): ADMIN,
@@ -62,7 +63,12 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},
     ("DELETE", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},
 }
-NO_LISTS = {"/api/v1/workspace", "/api/v1/settings/campaigns", "/api/v1/settings/presets"}
+NO_LISTS = {
+    "/api/v1/workspace",
+    "/api/v1/settings/campaigns",
+    "/api/v1/settings/presets",
+    "/api/v1/notifications/secret",
+}
 # Makes what is not there: a name is every workspace's own to give.
 MAKING = {("PUT", "/api/v1/settings/presets/{name}")}
 SHAPES = {401: "unauthenticated", 403: "forbidden", 404: "not_found"}

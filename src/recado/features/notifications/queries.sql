@@ -30,3 +30,16 @@ WHERE workspace_id = %(workspace_id)s AND read_at IS NULL;
 
 -- name: forget
 DELETE FROM notification WHERE created_at < now() - %(age)s;
+
+-- name: webhooks
+SELECT workspace_id, value #>> '{}' AS url FROM setting
+WHERE key = %(setting)s AND jsonb_typeof(value) = 'string' ORDER BY workspace_id;
+
+-- name: untold
+SELECT id, kind, severity, channel_id, campaign_id, params, created_at FROM notification
+WHERE workspace_id = %(workspace_id)s AND told_at IS NULL AND created_at > now() - %(age)s
+ORDER BY workspace_id, id LIMIT %(most)s;
+
+-- name: told
+UPDATE notification SET told_at = now()
+WHERE workspace_id = %(workspace_id)s AND id = ANY(%(ids)s);

@@ -518,6 +518,7 @@ CREATE TABLE notification (
     created_at timestamptz NOT NULL DEFAULT now(),
     repeated_at timestamptz,
     read_at timestamptz,
+    told_at timestamptz,  -- when the workspace's own system took it
     PRIMARY KEY (workspace_id, id),
     FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE,
     FOREIGN KEY (workspace_id, campaign_id) REFERENCES campaign (workspace_id, id)
@@ -525,6 +526,7 @@ CREATE TABLE notification (
 );
 CREATE UNIQUE INDEX notification_unread ON notification (workspace_id, kind, subject)
     WHERE read_at IS NULL;
+CREATE INDEX notification_untold ON notification (workspace_id, id) WHERE told_at IS NULL;
 CREATE INDEX notification_channel ON notification (workspace_id, channel_id)
     WHERE channel_id IS NOT NULL;
 CREATE INDEX notification_campaign ON notification (workspace_id, campaign_id)
