@@ -1,0 +1,173 @@
+"""Each way of counting against a plain model of it: the same script, by a clock that is driven."""
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from tests.unit.dispatch.conftest import open_books
+
+from recado.domain.ids import ContactId, DeliveryId, Reference, RunId, WorkspaceId
+from recado.domain.limits import DAY, HOUR, Kind, Limit, Path, Scope
+from recado.features.dispatch.asks import Asking, width_us
+from recado.features.dispatch.limiter import Limiter
+from recado.platform.redis import key
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+RUN = RunId(1)
+Seen = tuple[int, Asking]  # when it left, and what
+
+
+class Driven(Limiter):
+    """The limiter of a channel nobody else has, at a time that is told."""
+
+    def __init__(self, redis: "Redis", tenant: WorkspaceId) -> None:
+        super().__init__(redis, key(tenant))
+        package = files("recado.features.dispatch")
+        source = package.joinpath("reserve.lua").read_text(encoding="utf-8")
+        assert source.count("redis.call('TIME')") == 1
+        real = redis.register_script(source.replace("redis.call('TIME')", "cjson.decode(ARGV[2])"))
+        self.now = 1_800_000_000 * SECOND
+
+        async def reserve(keys: Sequence[str], args: Sequence[bytes]) -> Any:
+            clock = [str(self.now // SECOND), str(self.now % SECOND)]
+            return await real(keys=keys, args=[*args, json.dumps(clock)])
+
+        self._reserve = reserve  # type: ignore[assignment]  # stands in for the script
+
+
+class Model:
+    """What has left, and when one more may."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.left: list[Seen] = []
+        self.people: dict[ContactId | None, int] = {}
+        self.free_at = self.until = self.streak = 0
+        self._before = (0, 0)
+
+    def forget(self, now: int) -> None:
+        """What is out of the window does not come back if the clock does."""
+        width = width_us(self.limit)
+        if self.limit.kind is Kind.MINUTES:
+            first = (now - width) // MINUTE
+            self.left = [one for one in self.left if one[0] // MINUTE >= first]
+        elif self.limit.kind is Kind.LOG:
+            self.left = [one for one in self.left if one[0] > now - width]
+        self.people = {who: at for who, at in self.people.items() if at > now - width}
+
+    def used(self) -> int:
+        return len(self.people if self.limit.kind is Kind.UNIQUE else self.left)
+
+    def may(self, one: Asking | None, now: int) -> bool:
+        """Whether one more may leave at this moment; None: anybody's."""
+        width = width_us(self.limit)
+        match self.limit.kind:
+            case Kind.LOG:
+                within = sum(at > now - width for at, _ in self.left)
+                return within < self.limit.most
+            case Kind.MINUTES:
+                first = (now - width) // MINUTE
+                return sum(at // MINUTE >= first for at, _ in self.left) < self.limit.most
+            case Kind.UNIQUE:
+                known = one is not None and one.contact_id in self.people
+                within = sum(at > now - width for at in self.people.values())
+                return known or within < self.limit.most
+            case Kind.INTERVAL:
+                return self.free_at <= now
+            case Kind.RATE:
+                step = round(self.limit.seconds * SECOND)
+                return max(self.until, now) + step - now <= step * self.limit.most
+
+    def leaves(self, one: Asking, now: int) -> None:
+        self.left.append((now, one))
+        self.people[one.contact_id] = now
+        self._before = (self.streak, now)
+        self.streak += 1
+        pause = self.limit.seconds
+        if self.limit.longer_after and self.streak >= self.limit.longer_after:
+            self.streak, pause = 0, self.limit.longer
+        self.free_at = now + round(pause * SECOND)
+        self.until = max(self.until, now) + round(self.limit.seconds * SECOND)
+
+    def take_back(self, some: Sequence[Asking], at: int) -> None:
+        self.left = [(when, one) for when, one in self.left if one not in some]
+        if some and self._before[1] == at:
+            self.streak, self.free_at = self._before[0], 0
+
+
+LIMITS: Mapping[str, Limit] = {
+    "log": Limit(Scope.CHANNEL, "1", "perMinute", Kind.LOG, 7, 60.0),
+    "minutes": Limit(Scope.CHANNEL, "1", "capHourly", Kind.MINUTES, 9, HOUR),
+    "unique": Limit(Scope.PORTFOLIO, "1", "tier", Kind.UNIQUE, 5, DAY),
+    "interval": Limit(Scope.CHANNEL, "1", "messageInterval", Kind.INTERVAL, 1, 5.0, 4, 30.0),
+    "rate": Limit(Scope.USER, "1", "pairRate", Kind.RATE, 5, 6.0),
+}
+STEPS: Mapping[str, Sequence[int]] = {
+    "log": (0, SECOND // 50, 3 * SECOND, 20 * SECOND, 61 * SECOND, -SECOND),
+    "minutes": (0, SECOND, 59 * SECOND, 7 * MINUTE, 40 * MINUTE, 200 * MINUTE, -2 * SECOND),
+    "unique": (0, SECOND, 10 * MINUTE, 300 * MINUTE, 2000 * MINUTE, -SECOND),
+    "interval": (0, SECOND, 5 * SECOND, 12 * SECOND, 31 * SECOND, -SECOND // 2),
+    "rate": (0, SECOND, 6 * SECOND, 11 * SECOND, 50 * SECOND, -SECOND // 2),
+}
+
+
+def somebody(chance: random.Random, numbers: "itertools.count[int]") -> Callable[[], Asking]:
+    return lambda: Asking(
+        Reference(DeliveryId(next(numbers)), 1, 1), RUN, ContactId(chance.randint(1, 9))
+    )
+
+
+@pytest.mark.parametrize("name", LIMITS)
+async def test_what_is_counted_is_what_a_plain_model_counts(
+    redis: "Redis", tenant: WorkspaceId, name: str
+) -> None:
+    """Asked, taken back and looked at, at random; now and then the clock steps back."""
+    chance = random.Random(name)
+    limit, numbers = LIMITS[name], itertools.count(1)
+    limiter, model, path = Driven(redis, tenant), Model(limit), Path((limit,), slots=10**6)
+    await open_books(redis, tenant, path)
+    person, granted = somebody(chance, numbers), 0
+    for _ in range(150):
+        limiter.now += chance.choice(STEPS[name])
+        now = limiter.now
+        asking = [person() for _ in range(chance.randint(0, 4))]
+        grant = await limiter.reserve(asking, {RUN: path})
+        model.forget(now)
+        for place, one in enumerate(asking):
+            may = model.may(one, now)
+            assert (place in grant.granted) == may, (now, one)
+            if may:
+                model.leaves(one, now)
+        granted += len(grant.granted)
+        ((_, used),) = grant.used
+        if limit.kind in {Kind.LOG, Kind.MINUTES, Kind.UNIQUE}:
+            assert used == model.used()
+        wait = round(grant.ahead[RUN].seconds * SECOND)
+        assert model.may(None, now + wait)
+        assert wait == 0 or not model.may(None, now + wait - 2)
+        died = [asking[place] for place in grant.granted if chance.random() < 0.2]
+        for _ in range(chance.randint(1, 2)):  # the second time it changes nothing
+            await limiter.take_back([one.reference for one in died], grant)
+        # Of an interval one leaves at a time; who was counted as a person stays counted.
+        model.take_back(died, now)
+        granted -= len(died)
+    assert granted > 20
+
+
+async def test_what_has_no_lease_holds_no_slot_for_long(
+    redis: "Redis", tenant: WorkspaceId
+) -> None:
+    """Nobody frees them: of the installation's requests there would be ever more."""
+    limiter, path = Driven(redis, tenant), Path(slots=3)
+    person = somebody(random.Random(1), itertools.count(1))
+    for _ in range(4):
+        grant = await limiter.reserve([person() for _ in range(3)], {RUN: path})
+        assert grant.granted == (0, 1, 2)
+        limiter.now += MINUTE + 1
+    assert await redis.zcard(key(tenant, "no-flight")) <= 3
