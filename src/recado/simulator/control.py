@@ -125,9 +125,9 @@ class Control:
 
 
 def _owner(providers: Mapping[str, Provider], channel: object) -> str:
-    """Which provider has a channel of this name; Meta's numbers go by no name."""
+    """Which provider has a channel of this name; Meta where none that goes by names does."""
     for provider in providers.values():
-        if any(channel == listed.get("channel", provider) for listed in provider.channels()):
+        if isinstance(provider, Linked) and provider.has(channel):
             return provider.name
     return "meta"
 

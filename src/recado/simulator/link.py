@@ -92,7 +92,12 @@ class Link:
         self._become("open", CONNECTED, "open")
 
     def lose(self, reason: int) -> None:
-        """Lose the connection; after a transient reason it comes back in a while."""
+        """Lose the connection; after a transient reason it comes back in a while.
+
+        What is none of WhatsApp's reasons counts as logged out.
+        """
+        if reason not in range(400, 600):
+            reason = LOGGED_OUT
         self.code = self.pairing_code = None
         if reason in TRANSIENT:
             self._become("connecting", reason, "connecting")

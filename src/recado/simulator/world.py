@@ -60,6 +60,10 @@ class Provider(Protocol):
 class Linked(Protocol):
     """A provider whose channels hang on a telephone."""
 
+    def has(self, channel: object) -> bool:
+        """Whether there is a channel of this name, registered or used before."""
+        ...
+
     def connection(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Have a channel's connection change; raises InvalidInput."""
         ...

@@ -16,6 +16,11 @@ VECTORS = Path(__file__).parents[4] / "shared" / "providers" / "vectors"
 LOJA = "loja1"
 TO = "5531999998888"
 JID = "553199998888@s.whatsapp.net"
+REACTION = {
+    "key": {"remoteJid": JID, "fromMe": True, "id": "3EB00000000000000A"},
+    "text": "👍",
+    "senderTimestampMs": "1768480200000",
+}
 PLAIN = {"conversation": "Promo"}
 SETTINGS = {
     "sent_ms": 0,
@@ -511,6 +516,8 @@ def inbound(simulator: Simulator, **said: object) -> dict[str, Any]:
             "messages_upsert_button_reply",
         ),
         ({"media": {"type": "image", "caption": "foto"}}, "messages_upsert_image"),
+        ({"text": "sim", "quoted": "3EB00000000000000A"}, "messages_upsert_reply"),
+        ({"message": {"reactionMessage": REACTION}}, "messages_upsert_reaction"),
         ({"text": "eu", "from_me": True}, "messages_upsert_fromme_phone"),
         ({"text": "oi", "group": "120363000000000001@g.us"}, "messages_upsert_group"),
     ],

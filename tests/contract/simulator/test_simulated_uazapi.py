@@ -93,6 +93,7 @@ def test_a_text_is_accepted_with_the_message_in_milliseconds_and_the_track_id(
 def test_a_token_nobody_registered_is_an_instance_of_that_name(simulator: Simulator) -> None:
     assert text(simulator).status == 200
     assert simulator.control("stats")["channels"][TOKEN]["accepted"] == 1
+    assert inbound(simulator, channel=TOKEN, text="Oi")["called_back"] is False
 
 
 @pytest.mark.parametrize(
@@ -181,6 +182,9 @@ def test_other_kinds_are_accepted(
     kind = simulator.control("log")[0]["kind"]
     assert (kind, answer["messageType"], answer["mediaType"]) == expected
     assert ("fileUrl" in answer["response"]) is (call == "send/media")
+    assert answer["type"] == (
+        "reaction" if kind == "reaction" else "media" if expected[2] else "text"
+    )
 
 
 def test_placeholders_of_its_own_are_filled_in(simulator: Simulator) -> None:
@@ -408,6 +412,12 @@ def test_people_write(
     assert message["id"] == f"{OWNER}:{answer['id']}"
     assert {key: message[key] for key in expected} == expected
     assert receiver.events("messages")[0]["token"] == TOKEN
+
+
+def test_a_person_cannot_write_what_uazapi_would_not(simulator: Simulator) -> None:
+    register(simulator)
+    said = {"channel": "loja1", "from": TO, "message": {"chatid": 5}}
+    assert simulator.call("POST", "/_sim/inbound", said).status == 422
 
 
 def test_a_text_comes_as_an_object_and_as_a_text(simulator: Simulator, receiver: Receiver) -> None:

@@ -1,17 +1,21 @@
 """What the simulated Evolution and uazapi share, without a server."""
 
+import asyncio
 import base64
 import contextlib
 import json
 import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recado.simulator import people
+from recado.simulator.evolution import messages as evolution_messages
 from recado.simulator.evolution import schema
+from recado.simulator.evolution.provider import Evolution
 from recado.simulator.evolution.refusals import Refusal
 from recado.simulator.evolution.schema import Field
 from recado.simulator.evolution.webhooks import Webhook
@@ -20,6 +24,10 @@ from recado.simulator.link import picture
 from recado.simulator.passage import steps
 from recado.simulator.seeded import draw
 from recado.simulator.settings import Settings
+from recado.simulator.uazapi import messages as uazapi_messages
+from recado.simulator.uazapi.provider import Uazapi
+from recado.simulator.wire import Request
+from recado.simulator.world import World
 
 VECTORS = Path(__file__).parents[4] / "shared" / "providers" / "vectors"
 EVEN = Settings(sent_ms=100, delivered_ms=200, read_ms=300, jitter=0, read_share=1.0)
@@ -83,8 +91,8 @@ def test_who_has_no_whatsapp_and_who_hides_repeats_and_grows_with_its_share() ->
     accounts = [f"55119999{number:05d}" for number in range(400)]
 
     def missing(share: float) -> set[str]:
-        settings = Settings(missing_share=share)
-        return {a for a in accounts if not people.has_whatsapp(a, settings)}
+        tuned = Settings(missing_share=share)
+        return {a for a in accounts if not people.has_whatsapp(a, tuned)}
 
     def hidden(share: float) -> set[str]:
         return {a for a in accounts if people.hides(a, Settings(lid_share=share))}
@@ -166,3 +174,78 @@ def test_the_picture_of_a_code_is_a_png_as_large_as_it_says() -> None:
     length = int.from_bytes(png[start - 8 : start - 4], "big")
     assert len(zlib.decompress(png[start : start + length])) == height * (width + 1)
     assert picture("2@abc") != picture("2@abd")
+
+
+ADDRESS = "https://example.org/a"
+# Enough for every call at once, so that what is replaced is all that can be wrong.
+FITTING: dict[str, object] = {
+    "number": "5511999990001",
+    "numbers": ["5511999990001"],
+    "text": "Oi",
+    "delay": 0,
+    "quoted": {"key": {"id": "3A"}},
+    "mediatype": "image",
+    "media": ADDRESS,
+    "mimetype": "image/png",
+    "caption": "a",
+    "fileName": "a.png",
+    "audio": ADDRESS,
+    "title": "a",
+    "footerText": "a",
+    "buttonText": "a",
+    "buttons": [{"type": "reply", "displayText": "a", "id": "a"}],
+    "sections": [{"title": "a", "rows": [{"title": "a", "rowId": "a"}]}],
+    "type": "image",
+    "file": ADDRESS,
+    "choices": ["a|a"],
+    "id": "3A",
+    "track_id": "1.1.1",
+    "limit": 1,
+    "url": ADDRESS,
+    "events": ["messages"],
+    "instanceName": "nova",
+    "webhook": {"enabled": True, "url": ADDRESS, "events": ["SEND_MESSAGE"], "headers": {}},
+    "readMessages": [{"remoteJid": "a", "fromMe": False, "id": "a"}],
+    "latitude": 1.5,
+    "longitude": 1,
+    "fullName": "Ana",
+    "phoneNumber": "5511999990002",
+    "name": "nova",
+}
+NAMES = sorted(
+    {*FITTING, "key", "headers", "enabled", "byEvents", "action", "phone", "token"} - {"delay"}
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner),
+    max_leaves=6,
+)
+CALLS = [
+    *(f"evolution/message/{call}/loja" for call in evolution_messages.CALLS),
+    "evolution/instance/create",
+    "evolution/webhook/set/loja",
+    "evolution/chat/whatsappNumbers/loja",
+    "evolution/chat/markMessageAsRead/loja",
+    *(f"uazapi/{call}" for call in uazapi_messages.CALLS),
+    "uazapi/instance/init",
+    "uazapi/webhook",
+    "uazapi/chat/check",
+    "uazapi/message/markread",
+    "uazapi/message/find",
+    "uazapi/message/download",
+]
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(CALLS),
+    st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=3) | st.binary(max_size=9),
+)
+def test_any_body_is_answered(call: str, body: dict[str, object] | bytes) -> None:
+    world = World(Settings(connect_ms=0))
+    raw = body if isinstance(body, bytes) else msgspec.json.encode({**FITTING, **body})
+    headers = ((b"apikey", b"k"), (b"token", b"t"), (b"admintoken", b"a"))
+    request = Request(method="POST", parts=call.split("/"), body=raw, headers=headers)
+    provider = Evolution(world) if call.startswith("evolution") else Uazapi(world)
+    answer = asyncio.run(provider.handle(request))
+    assert 200 <= answer.status < 600

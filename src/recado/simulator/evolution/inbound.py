@@ -51,9 +51,7 @@ def write(instance: Evolved, fields: object) -> dict[str, object]:
         "pushName": "Você" if written.from_me else written.name or people.name(wa_id),
         "status": "SERVER_ACK" if written.from_me else "DELIVERY_ACK",
         "message": message,
-        "contextInfo": {"stanzaId": written.quoted, "participant": instance.jid}
-        if written.quoted
-        else None,
+        "contextInfo": _context(instance, written.quoted),
         "messageType": kind,
         "messageTimestamp": int(instance.world.clock.now()),
         "instanceId": instance.id,
@@ -76,6 +74,14 @@ def _key(instance: Evolved, wa_id: str, message_id: str, written: _Written) -> d
         remote = people.lid(wa_id) if instance.version == V236 else jid
         return {**key, "remoteJid": remote, "remoteJidAlt": jid, "addressingMode": "lid"}
     return key
+
+
+def _context(instance: Evolved, quoted: str | None) -> dict[str, object] | None:
+    if quoted is None:
+        return None
+    # What was said is not kept: the id is what matters.
+    message = {"conversation": ""}
+    return {"stanzaId": quoted, "participant": instance.jid, "quotedMessage": message}
 
 
 def _content(written: Written) -> tuple[str, Any]:

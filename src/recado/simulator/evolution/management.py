@@ -26,6 +26,13 @@ _SETTINGS: Mapping[str, object] = {
     "syncFullHistory": False,
     "wavoipToken": "",
 }
+_CREATION = {
+    "instanceName": Field("string"),
+    "token": Field("string"),
+    "integration": Field("string"),
+    "qrcode": Field("boolean"),
+    "webhook": Field("object"),
+}
 _WEBHOOK = {
     "enabled": Field("boolean"),
     "url": Field("string"),
@@ -67,8 +74,7 @@ class Management:
 
         """
         body = read_object(request.body)
-        strings = {name: Field("string") for name in ("instanceName", "token", "integration")}
-        check(body, {**strings, "qrcode": Field("boolean")}, ("instanceName",))
+        check(body, _CREATION, ("instanceName",))
         name = body["instanceName"]
         if not name:
             raise bad_request(['The "instanceName" cannot be empty'], name="schema")
@@ -88,7 +94,8 @@ class Management:
         )
         instance.creator = key
         instance.settings = {**_SETTINGS, **{k: body[k] for k in _SETTINGS if k in body}}
-        if isinstance(body.get("webhook"), dict) and body["webhook"].get("url"):
+        if body.get("webhook"):
+            check(body["webhook"], _WEBHOOK, (), "webhook")
             instance.webhook = self._webhook(body["webhook"])
         self._instances.put(name, instance)
         instance.call_back("instance.create", {"instanceName": name, "instanceId": instance.id})

@@ -99,7 +99,9 @@ class _Counter(NamedTuple):
             "unknown",
         )
         if instance.webhook is not None:
-            instance.call_back("send.message", sent)
+            lost = verdict.faults.get("lost")
+            if lost is None or lost.statuses is not None:
+                instance.call_back("send.message", sent)
             self._tell(message_id, drawn, verdict)
         return Answer(201, _encode(sent))
 
@@ -109,7 +111,7 @@ class _Counter(NamedTuple):
             self.world.journal.reject(fault.kind)
             return refusals.failed_as_200(fault.details or f"Error: {refusals.CLOSED}")
         if fault.kind == "disconnect":
-            self.instance.link.lose(LOGGED_OUT if fault.code is None else fault.code)
+            self.instance.link.lose(fault.code or LOGGED_OUT)
         refusal = refusals.by_fault(fault, jid=self.jid, number=self.outgoing.number)
         if fault.kind != "server_error_after_accept":
             self.world.journal.reject(refusal.name)

@@ -71,7 +71,10 @@ def write(instance: Hosted, fields: object) -> dict[str, object]:
         media_type=made.media_type,
         **more,
     )
-    body |= written.message or {}
+    for name, value in (written.message or {}).items():
+        if name != "content" and type(value) is not type(body.get(name, value)):
+            raise InvalidInput("The message's {name} is of the wrong type.", name=name)
+        body[name] = value
     instance.messages.append(body)
     return {"id": message_id, "from": wa_id, "called_back": instance.tell_message(body)}
 
@@ -88,9 +91,7 @@ def _content(written: Written, *, plain: bool) -> _Content:
     if isinstance(content, Medium):
         return _medium(content)
     text = content.get("text", "")
-    if not isinstance(text, str):
-        raise InvalidInput("The message's text must be a text.")
-    return _Content(text, "ExtendedTextMessage", "", {"text": text}, {})
+    return _Content("", "ExtendedTextMessage", "", {"text": text}, {})
 
 
 def _tapped(button: Button) -> _Content:

@@ -55,6 +55,10 @@ class Uazapi:
         """The registered instances."""
         return [instance.listed() for instance in self._instances.registered()]
 
+    def has(self, channel: object) -> bool:
+        """Whether there is an instance of this name."""
+        return isinstance(channel, str) and self._instances.named(channel) is not None
+
     def write_inbound(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Have a person write to an instance."""
         return inbound.write(channel_of(self._instances, fields), fields)

@@ -70,9 +70,11 @@ class _Counter(NamedTuple):
     def accepted(self, message_id: str, drawn: bytes, verdict: Verdict, at: float) -> Answer:
         """200 with the message and a word of success."""
         instance, outgoing = self.instance, self.outgoing
-        content = outgoing.content
+        content, more = outgoing.content, {}
         if outgoing.kind == "text":
             content = {"text": outgoing.text}
+        elif outgoing.kind == "reaction":
+            more = {"type": "reaction", "reaction": content["key"]["ID"]}
         body = bodies.message(
             owner=instance.owner,
             message_id=message_id,
@@ -87,6 +89,7 @@ class _Counter(NamedTuple):
             track_source=outgoing.track_source,
             quoted=outgoing.quoted,
             wasSentByApi=True,
+            **more,
         )
         instance.messages.append(body)
         if instance.webhooks:
@@ -102,7 +105,7 @@ class _Counter(NamedTuple):
             self.world.journal.reject(fault.kind)
             return json_answer({"error": fault.details or refusals.FAILED})
         if fault.kind == "disconnect":
-            self.instance.link.lose(LOGGED_OUT if fault.code is None else fault.code)
+            self.instance.link.lose(fault.code or LOGGED_OUT)
         refusal = refusals.by_fault(fault, jid=self.jid)
         if fault.kind != "server_error_after_accept":
             self.world.journal.reject(refusal.name)
