@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from recado.domain import errors
 from recado.domain.errors import RecadoError
+from recado.features.campaigns.schemas import UNNAMED
 from recado.platform import i18n, logging, outages
 from recado.platform.postgres import DATABASE_AWAY
 
@@ -124,4 +125,5 @@ def _path(location: tuple[int | str, ...]) -> str:
     pieces = [str(piece) for piece in location]
     if pieces and pieces[0] in {"body", "query", "path", "header"}:
         pieces = pieces[1:]
+    pieces = [piece for piece in pieces if not piece.startswith(UNNAMED)]
     return ".".join(pieces) or "body"

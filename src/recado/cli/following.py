@@ -15,7 +15,7 @@ from recado.cli.preflight import brief
 from recado.domain import rendering
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, ImportId, ListId, WorkspaceId
-from recado.features.campaigns import preflight
+from recado.features.campaigns import contents, preflight
 from recado.features.campaigns import progress as campaign_progress
 from recado.features.campaigns import service as campaigns
 from recado.features.campaigns.schemas import Audience, NewCampaign, TextContent
@@ -168,7 +168,7 @@ async def _check_text(runtime: Runtime, workspace_id: WorkspaceId, path: Path, t
         raise FileMissing(path=str(path))
     opened = await anyio.to_thread.run_sync(lambda: open_contacts(path, filename=path.name))
     async with runtime.db.workspace(workspace_id) as tx:
-        known = await campaigns.custom_fields(tx)
+        known = await contents.custom_fields(tx)
     rendering.check(rendering.parse(text), [*known, *opened.columns.custom])
 
 

@@ -53,6 +53,9 @@ class Sending(_Group):
     allow_private_hosts: bool = Field(
         True, description="providers on private addresses, as Evolution usually is"
     )
+    allow_private_links: bool = Field(
+        False, description="files of campaigns may lie on private addresses"
+    )
 
 
 class Logs(_Group):

@@ -84,3 +84,61 @@ async def test_a_started_campaign_reaches_everyone_once_and_completes_by_itself(
     assert {row["provider_id"] for row in rows if row["provider_id"]} == {
         entry["id"] for entry in taken
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "said"),
+    [
+        (
+            {
+                "type": "template",
+                "name": "recado_aviso",
+                "language": "pt_BR",
+                "parameters": ["{nome}", "reunião\nno  salão"],
+            },
+            "template",
+            "Olá {nome}, temos um recado para você: reunião no  salão. Até breve!",
+        ),
+        (
+            {
+                "type": "media",
+                "media_type": "document",
+                "link": "https://example.com/boleto.pdf",
+                "caption": "Para {nome}",
+                "filename": "boleto.pdf",
+            },
+            "document",
+            "Para {nome}",
+        ),
+    ],
+    ids=["template", "media"],
+)
+async def test_a_template_or_a_file_reaches_each_contact_with_their_own_values(
+    real: tuple[Api, Runtime, WorkspaceId],
+    installation: Installation,
+    content: dict[str, Any],
+    kind: str,
+    said: str,
+) -> None:
+    api, runtime, workspace = real
+    channel = await api("POST", "channels", {"name": "c", "provider": "simulator"}, status=201)
+    people = await factories.contacts(runtime, workspace, 3)
+    given = {
+        "name": "Aviso",
+        "channel_ids": [channel["id"]],
+        "audience": {"contact_ids": people},
+        "content": content,
+    }
+    campaign = f"campaigns/{(await api('POST', 'campaigns', given, status=201))['id']}"
+    await api("POST", f"{campaign}/start", status=202)
+
+    async def over() -> bool:
+        return bool((await api("GET", f"{campaign}/progress"))["status"] == "completed")
+
+    await until(over)
+    taken = await accepted(installation, channel["config"]["phone_number_id"])
+    names = [(await api("GET", f"contacts/{person}"))["name"] for person in people]
+    assert {entry["kind"] for entry in taken} == {kind}
+    assert sorted(entry["text"] for entry in taken) == sorted(
+        said.replace("{nome}", name) for name in names
+    )

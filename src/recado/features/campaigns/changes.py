@@ -12,7 +12,7 @@ from recado.domain.errors import Conflict
 from recado.domain.ids import CampaignId, RunId
 from recado.domain.runs import SETTLED, RunState
 from recado.domain.schedules import InvalidSchedule, next_start
-from recado.features.campaigns import service, starts
+from recado.features.campaigns import contents, service, starts
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.schemas import CampaignChanges
 from recado.features.dispatch import leases
@@ -44,8 +44,9 @@ async def change(
     Raises:
         NotFound: No such campaign.
         NotChangeable: Its state forbids it.
-        UnknownAudience, UnknownVariable, TemplateError, InvalidPacing, InvalidSchedule: As for a
-            new one; or a scheduled campaign would be left without a start.
+        UnknownAudience, UnknownVariable, TemplateError, InvalidLink, Unsupported, InvalidPacing,
+            InvalidSchedule: As for a new one; or a scheduled campaign would be left without its
+            start.
     """
     campaign = await service.locked(tx, campaign_id)
     names = {name for name in changes.model_fields_set if getattr(changes, name) is not None}
@@ -79,8 +80,10 @@ async def _write(tx: Transaction, campaign: Campaign, changes: CampaignChanges) 
         raise service.ChannelNeeded(fields={"channel_ids": "one at least"})
     await service.check_references(tx, channel_ids=channels or (), audience=audience)
     if changes.content is not None:
-        service.check_text(changes.content.text, await service.custom_fields(tx))
         campaign.content = changes.content.model_dump()
+    if changes.content is not None or channels is not None:
+        through = channels or await service.channels_of(tx, CampaignId(campaign.id))
+        await contents.check(tx, campaign.content, through)
     if channels is not None:
         await tx.run(
             "DELETE FROM campaign_channel"

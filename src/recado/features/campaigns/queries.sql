@@ -19,6 +19,10 @@ WHERE NOT EXISTS (SELECT FROM channel c WHERE c.workspace_id = %(workspace_id)s
 -- name: custom_fields
 SELECT name FROM custom_field WHERE workspace_id = %(workspace_id)s ORDER BY name;
 
+-- name: providers
+SELECT DISTINCT provider FROM channel
+WHERE workspace_id = %(workspace_id)s AND id = ANY(%(ids)s::bigint[]) ORDER BY provider;
+
 -- name: materialise
 -- The audience of a run, each person once, those who must not be written to with the reason kept.
 WITH talking AS (

@@ -5,15 +5,20 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    StringConstraints,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from recado.domain import splitting
+from recado.domain import links, splitting
+from recado.features.campaigns.parameters import SCHEMA, normalised
 from recado.features.contacts.schemas import Label, TagName
 
 MOST_PARTS = 10
@@ -44,6 +49,67 @@ class TextContent(_Strict):
         if len(value) > most:
             raise ValueError(f"must have at most {most} characters in so many parts")
         return value
+
+
+Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+UploadId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+
+
+class MediaContent(_Strict):
+    """A file, by its public address or by the id of an upload; variables in caption and filename.
+
+    Captions and names of files: 1,024 and 240 characters, by Meta's limit and by WhatsApp's habit.
+    """
+
+    type: Literal["media"]
+    media_type: Literal["image", "document", "audio", "video", "voice"]
+    link: Annotated[str, Field(min_length=1, max_length=links.LONGEST)] | None = None
+    media_id: UploadId | None = None
+    caption: Annotated[Words, Field(max_length=1024)] = ""
+    filename: Annotated[Words, Field(max_length=240)] = ""
+
+    @model_validator(mode="after")
+    def _one_file(self) -> "MediaContent":
+        if (self.link is None) == (self.media_id is None):
+            raise ValueError("give either a link or a media_id")
+        if self.caption and self.media_type in {"audio", "voice"}:
+            raise ValueError("audio has no caption")
+        if self.filename and self.media_type != "document":
+            raise ValueError("only a document has a filename")
+        return self
+
+
+class TemplateContent(_Strict):
+    """A template that Meta has approved, with what stands in place of its variables."""
+
+    type: Literal["template"]
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")]
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Za-z]{2,4})?$")]
+    parameters: Annotated[dict[str, Any], BeforeValidator(normalised), WithJsonSchema(SCHEMA)] = {}
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _as_sent(cls, value: object) -> object:
+        return value.replace("-", "_") if isinstance(value, str) else value
+
+
+def _type_of(given: object) -> str | None:
+    """Which of the contents it is; the sign in front keeps the name out of paths of errors."""
+    kind = given.get("type", "text") if isinstance(given, dict) else getattr(given, "type", None)
+    return UNNAMED + kind if isinstance(kind, str) else None
+
+
+UNNAMED: Final = "="
+Content = Annotated[
+    Annotated[TextContent, Tag("=text")]
+    | Annotated[MediaContent, Tag("=media")]
+    | Annotated[TemplateContent, Tag("=template")],
+    Discriminator(
+        _type_of,
+        custom_error_type="content_type",
+        custom_error_message="type must be one of text, media, template",
+    ),
+]
 
 
 class Audience(_Strict):
@@ -109,7 +175,7 @@ class NewCampaign(_Strict):
     name: Label
     channel_ids: Annotated[list[Id], Field(max_length=100)] = []
     audience: Audience
-    content: TextContent
+    content: Content
     schedule: Schedule = {}
     pacing: dict[str, Any] = {}
     fail_over: bool = Field(
@@ -126,7 +192,7 @@ class CampaignChanges(_Strict):
     name: Label | None = None
     channel_ids: Annotated[list[Id], Field(max_length=100)] | None = None
     audience: Audience | None = None
-    content: TextContent | None = None
+    content: Content | None = None
     schedule: Schedule | None = None
     pacing: dict[str, Any] | None = None
     fail_over: bool | None = None

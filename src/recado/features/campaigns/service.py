@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from recado.domain import pacing, rendering, schedules
+from recado.domain import pacing, schedules
 from recado.domain.errors import InvalidInput, NotFound
 from recado.domain.ids import CampaignId, ChannelId, RunId
 from recado.domain.runs import SETTLED, RunEvent, RunState, next_state
 from recado.domain.transitions import NotAllowed
-from recado.features.campaigns import starts
+from recado.features.campaigns import contents, starts
 from recado.features.campaigns.models import Campaign, CampaignChannel, Run
 from recado.features.campaigns.schemas import Audience, NewCampaign
 from recado.features.dispatch import leases, progress_feed
@@ -49,13 +49,13 @@ async def create(
 
     Raises:
         ChannelNeeded, UnknownAudience: What it refers to is not there.
-        UnknownVariable, TemplateError: The text cannot be filled in.
+        UnknownVariable, TemplateError, InvalidLink, Unsupported: As `contents.check` says.
         InvalidPacing, InvalidSchedule: Wrong keys or values; or an end that has passed.
     """
     if not given.channel_ids:
         raise ChannelNeeded(fields={"channel_ids": "one at least"})
     await check_references(tx, channel_ids=given.channel_ids, audience=given.audience)
-    check_text(given.content.text, await custom_fields(tx))
+    await contents.check(tx, given.content.model_dump(), given.channel_ids)
     campaign = Campaign(
         workspace_id=tx.workspace_id,
         name=given.name,
@@ -87,17 +87,6 @@ async def add_channels(
         for position, channel in enumerate(dict.fromkeys(channel_ids))
     )
     await tx.session.flush()
-
-
-def check_text(text: str, custom: Sequence[str]) -> None:
-    """See that a text can be filled in; raises UnknownVariable or TemplateError."""
-    rendering.check(rendering.parse(text), custom)
-
-
-async def custom_fields(tx: Transaction) -> list[str]:
-    """The names of custom fields that some contact has."""
-    rows = await tx.all(SQL["custom_fields"], workspace_id=tx.workspace_id)
-    return [row["name"] for row in rows]
 
 
 async def check_references(

@@ -17,16 +17,17 @@ from recado.domain.runs import RunState
 from recado.domain.schedules import Verdict
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
-from recado.features.dispatch import hours, paths
+from recado.features.dispatch import contents, hours, paths
 from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
+from recado.features.dispatch.contents import Recipe
 from recado.features.dispatch.hours import Hours
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.runtime import Runtime
-from recado.providers.base import Message, ProviderFault, Text
+from recado.providers.base import Media, Message, ProviderFault, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Plan:
     max_parts: int = 1
     hours: Hours = hours.ALWAYS
     done: bool = False  # nothing waits and nothing travels: it can be completed
+    recipe: Recipe | None = None  # of what is not plain text
 
     @property
     def sending(self) -> bool:
@@ -175,7 +177,7 @@ def _plan(
         run_id=RunId(row["run_id"]),
         campaign_id=CampaignId(row["campaign_id"]),
         status=row["status"],
-        template=rendering.parse(row["content"]["text"]),
+        template=rendering.parse(row["content"].get("text", "")),
         pacing=pacing.restrict(channel.pacing, row["pacing"], shared.presets),
         path=paths.path(
             channel,
@@ -188,6 +190,7 @@ def _plan(
         max_parts=row["content"].get("max_split_parts", 1),
         hours=hours.of_run(row["schedule"], row["timezone"], now),
         done=row["done"],
+        recipe=contents.recipe(row["content"]),
     )
 
 
@@ -196,6 +199,8 @@ def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:
 
     A message that has begun goes on with what was put on record for it then.
     """
+    if plan.recipe is not None:
+        return _composed(claim, plan, channel, plan.recipe)
     if claim.reference.part > 1 and claim.part_text is not None:
         return Ready(
             claim, plan, channel, _message(claim, claim.part_text), following=claim.following
@@ -223,6 +228,19 @@ def prepare(claim: Claim, plan: Plan, channel: OpenChannel) -> Ready | Result:
         parts=parts if max(len(parts), claim.parts) > 1 else (),
         following=parts[1] if len(parts) > 1 else None,
     )
+
+
+def _composed(claim: Claim, plan: Plan, channel: OpenChannel, recipe: Recipe) -> Ready | Result:
+    try:
+        content = recipe.compose(claim.values)
+    except RecadoError as error:
+        return _unsendable(claim, error.code, error.message())
+    caption = content.caption if isinstance(content, Media) else ""
+    if len(caption) > (most := channel.adapter.capabilities.longest_caption):
+        detail = f"The caption came out with {len(caption)} characters; {most} are the most."
+        return _unsendable(claim, "caption_too_long", detail)
+    message = Message(claim.phone.lstrip("+"), str(claim.reference), content)
+    return Ready(claim, plan, channel, message)
 
 
 def _message(claim: Claim, text: str) -> Message:
