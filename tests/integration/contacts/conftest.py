@@ -18,6 +18,7 @@ from tests import factories
 from tests.integration.contacts.files import Import, Store, state
 
 from recado.api import contacts, errors, imports, lists
+from recado.api.quota import Quota
 from recado.bootstrap import open_runtime
 from recado.domain.ids import ImportId, WorkspaceId
 from recado.features.contacts import jobs
@@ -59,6 +60,7 @@ def new_workspace(runtime: Runtime) -> Callable[[], Awaitable[WorkspaceId]]:
 def _application(runtime: Runtime) -> FastAPI:
     app = FastAPI()
     app.state.runtime = runtime
+    app.state.quota = Quota(runtime.redis, 100_000)
     errors.install(app)
     for router in (contacts.router, lists.router, imports.router):
         app.include_router(router)
