@@ -11,7 +11,24 @@ import pytest
 
 from recado.domain.retry import ErrorClass
 from recado.providers import events
-from recado.providers.base import Accepted, HttpAnswer, Refused, Unsure
+from recado.providers.base import Accepted, HttpAnswer, Message, Refused, Unsure
+from recado.providers.content import (
+    Button,
+    Buttons,
+    ButtonValue,
+    Choices,
+    Content,
+    CurrencyValue,
+    DateValue,
+    Media,
+    MediaKind,
+    Row,
+    Section,
+    Template,
+    Text,
+    TextValue,
+    Value,
+)
 from recado.providers.events import CallbackEvent
 from recado.providers.meta import errors, payloads, webhook
 
@@ -102,6 +119,94 @@ def test_a_signature_is_judged_as_listed(case: dict[str, Any]) -> None:
     verdict = webhook.verify(secret, {"x-hub-signature-256": case["header"]}, body)
     if case["valid"] is not None:
         assert verdict is case["valid"]
+
+
+def asked(document: dict[str, Any]) -> Content:
+    """The content that Meta's example of a request sends."""
+    kind = document["type"]
+    node = document[kind]
+    if kind == "text":
+        return Text(node["body"], preview=node.get("preview_url", False))
+    if kind == "template":
+        return Template(node["name"], node["language"]["code"], **components(node["components"]))
+    if kind == "interactive":
+        words = {"footer": node.get("footer", {}).get("text", "")}
+        body, action = node["body"]["text"], node["action"]
+        if node["type"] == "button":
+            replies = [button["reply"] for button in action["buttons"]]
+            return Buttons(body, tuple(Button(r["id"], r["title"]) for r in replies), **words)
+        sections = tuple(
+            Section(
+                s["title"], tuple(Row(r["id"], r["title"], r["description"]) for r in s["rows"])
+            )
+            for s in action["sections"]
+        )
+        return Choices(body, action["button"], sections, node["header"]["text"], **words)
+    return medium(kind, node)
+
+
+def medium(kind: MediaKind, node: dict[str, Any]) -> Media:
+    return Media(
+        kind, node.get("link"), node.get("id"), node.get("caption", ""), node.get("filename", "")
+    )
+
+
+def components(listed: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in listed:
+        (*_, last) = parameters = one["parameters"]
+        if one["type"] == "header":
+            found["header"] = medium(last["type"], last[last["type"]])
+        elif one["type"] == "body":
+            found["body"] = tuple(map(value, parameters))
+        else:
+            button = ButtonValue(int(one["index"]), one["sub_type"], last["payload"])
+            found["buttons"] = (*found.get("buttons", ()), button)
+    return found
+
+
+def value(parameter: dict[str, Any]) -> Value:
+    if parameter["type"] == "currency":
+        amount = parameter["currency"]
+        return CurrencyValue(amount["fallback_value"], amount["code"], amount["amount_1000"])
+    if parameter["type"] == "date_time":
+        return DateValue(parameter["date_time"]["fallback_value"])
+    return TextValue(parameter["text"])
+
+
+REQUESTS = [
+    VECTORS / "facebook-openapi" / "send_requests" / f"send_{name}.json"
+    for name in (
+        *("audio_message_by_id", "audio_message_by_url", "image_message_by_id"),
+        *("image_message_by_url", "video_message_by_id", "video_message_by_url"),
+        *("document_message_by_id", "document_message_by_url", "sticker_message_by_id"),
+        *("text_message", "list_message", "reply_button"),
+        *("message_template_text", "message_template_media", "message_template_interactive"),
+        *("reply_to_text_message", "reply_to_image_message_by_id"),
+    )
+]
+
+
+@pytest.mark.parametrize("path", REQUESTS, ids=lambda path: path.stem)
+def test_what_meta_shows_as_a_request_is_what_we_send(path: Path) -> None:
+    document = load(path)
+    reply_to = document.get("context", {}).get("message_id")
+    message = Message(document["to"], "1.1.1", asked(document), reply_to)
+    body = msgspec.json.decode(payloads.request_body(message))
+    assert body.pop("biz_opaque_callback_data") == "1.1.1"
+    assert without_calendar(body) == without_calendar({"recipient_type": "individual", **document})
+
+
+def without_calendar(document: Any) -> Any:
+    """Without the parts of a date, which Meta no longer reads, and without what means nothing."""
+    if isinstance(document, list):
+        return [without_calendar(one) for one in document]
+    if not isinstance(document, dict):
+        return document
+    if "fallback_value" in document and "code" not in document:
+        return document["fallback_value"]
+    left = {key: without_calendar(one) for key, one in document.items()}
+    return {key: one for key, one in left.items() if (key, one) != ("preview_url", False)}
 
 
 def of_meta() -> list[dict[str, Any]]:
