@@ -152,13 +152,16 @@ class Faults:
         self._matched += [0] * len(rules)
         self._hits += [0] * len(rules)
 
-    def decide(self, candidate: Candidate, chance: Callable[[int], float]) -> Verdict:
+    def decide(
+        self, candidate: Candidate, chance: Callable[[int], float], *, named: bool = False
+    ) -> Verdict:
         """What befalls this message.
 
         Args:
             candidate: The message as rules see it.
             chance: A number in [0, 1) for a rule's place in the list, the same each time it is
                 asked about this message.
+            named: Only rules that name the kind count, as for calls that send nothing.
 
         """
         if not self._rules:
@@ -167,6 +170,8 @@ class Faults:
         for place, rule in enumerate(self._rules):
             family = _FAMILIES.get(rule.fault.kind, "answer")
             if family in found or not _matches(rule.match, candidate):
+                continue
+            if named and rule.match.kind is None:
                 continue
             self._matched[place] += 1
             if self._matched[place] <= rule.after:

@@ -7,6 +7,7 @@ look like is in their folders.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from recado.simulator.faults import Candidate, Fault, Verdict
@@ -40,6 +41,15 @@ class Letter(NamedTuple):
     reference: str | None = None
 
 
+class Call(NamedTuple):
+    """A call that sends nothing; ``number`` counts them, so that chance differs."""
+
+    provider: str
+    channel: str
+    name: str
+    number: int
+
+
 class Counter(Protocol):
     """The provider's side of a message."""
 
@@ -54,6 +64,9 @@ class Counter(Protocol):
     def refused(self, fault: Fault) -> Answer:
         """The answer under a fault of the kinds error, error_in_200, rate_limited, disconnect."""
         ...
+
+
+Refused = Callable[[Fault], Answer]
 
 
 async def carry(
@@ -77,8 +90,10 @@ async def carry(
     )
     fault = verdict.answer
     if fault is not None and fault.kind not in _ACCEPTING:
+        if fault.kind not in _WORDED:
+            world.journal.reject(fault.kind)
         await _pause(verdict)
-        return await _refuse(world, fault, request, counter)
+        return await _refuse(fault, request, counter.refused)
     at = world.clock.now()
     message_id = counter.message_id(drawn)
     world.journal.accept(
@@ -95,7 +110,32 @@ async def carry(
     )
     answer = counter.accepted(message_id, drawn, verdict, at)
     await _pause(verdict)
-    return answer if fault is None else await _spoil(fault, answer, request, counter)
+    return answer if fault is None else await _spoil(fault, answer, request, counter.refused)
+
+
+async def interfere(
+    world: World, request: Request, call: Call, act: Callable[[], Answer], refused: Refused
+) -> Answer:
+    """Answer a call that sends nothing, unless a rule that names it as its kind says otherwise.
+
+    Raises:
+        Dropped: A fault closes the connection.
+
+    """
+    seed = world.settings.seed
+    drawn = draw(seed, "call", *call)
+    verdict = world.faults.decide(
+        Candidate(call.provider, call.channel, (), call.name, ""),
+        lambda place: portion(draw(seed, "fault", place, drawn.hex()), 0),
+        named=True,
+    )
+    await _pause(verdict)
+    fault = verdict.answer
+    if fault is None:
+        return act()
+    if fault.kind in _ACCEPTING:
+        return await _spoil(fault, act(), request, refused)
+    return await _refuse(fault, request, refused)
 
 
 class Step(NamedTuple):
@@ -148,10 +188,9 @@ def _plan(settings: Settings, drawn: bytes, outcome: Fault | None) -> list[tuple
     return plan
 
 
-async def _refuse(world: World, fault: Fault, request: Request, counter: Counter) -> Answer:
+async def _refuse(fault: Fault, request: Request, refused: Refused) -> Answer:
     if fault.kind in _WORDED:
-        return counter.refused(fault)
-    world.journal.reject(fault.kind)
+        return refused(fault)
     if fault.kind == "html":
         return Answer(fault.http or 502, BAD_GATEWAY, HTML)
     if fault.kind == "hang":
@@ -159,12 +198,12 @@ async def _refuse(world: World, fault: Fault, request: Request, counter: Counter
     raise Dropped
 
 
-async def _spoil(fault: Fault, answer: Answer, request: Request, counter: Counter) -> Answer:
+async def _spoil(fault: Fault, answer: Answer, request: Request, refused: Refused) -> Answer:
     """What an accepted message is answered with under a fault."""
     if fault.kind == "accept_then_drop":
         raise Dropped
     if fault.kind == "server_error_after_accept":
-        return counter.refused(fault)
+        return refused(fault)
     if await _gone_within(request, fault):
         raise Dropped
     return answer

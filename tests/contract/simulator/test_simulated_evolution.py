@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -420,6 +421,9 @@ def test_the_webhook_is_set_found_and_refused_where_wrong(simulator: Simulator) 
         {"webhook": {"url": "http://x"}},
     ):
         assert simulator.evolution(path, wrong).status == 400
+    for unfit in ("http://x", {"url": 5}, {"url": "http://x", "headers": []}):
+        creation = {"instanceName": "nova", "webhook": unfit}
+        assert simulator.evolution("instance/create", creation).status == 400
 
 
 def test_read_marks_are_taken(simulator: Simulator) -> None:
@@ -443,6 +447,9 @@ def test_a_message_is_told_of_as_sent_and_then_step_by_step(
     assert sent["data"]["key"]["id"] == message_id
     assert sent["data"]["status"] == "PENDING"
     assert all(c.headers["x-hook-secret"] == "s3cret" for c in receiver.callbacks)
+    # Evolution stamps its own time of day as if it were UTC: only the data's times can be trusted.
+    stamped = datetime.fromisoformat(sent["date_time"]).timestamp()
+    assert 10_000 < sent["data"]["messageTimestamp"] - stamped < 12_000
     same_event(sent, "send_message")
     same_event(updates[0], "messages_update_server_ack")
     same_event(updates[2], "messages_update_read")
@@ -646,6 +653,26 @@ def test_a_fault_may_fail_with_200_or_a_page(simulator: Simulator) -> None:
     reply = text(simulator)
     assert reply.status == 502
     assert reply.headers["content-type"].startswith("text/html")
+
+
+def test_a_rule_may_name_a_call_that_sends_nothing(simulator: Simulator) -> None:
+    register(simulator)
+    path = f"instance/connectionState/{LOJA}"
+    befall(simulator, "error")
+    assert simulator.evolution(path).status == 200
+    match = {"kind": "instance/connectionState"}
+    for fault, status in (("html", 502), ("error_in_200", 200), ("server_error_after_accept", 500)):
+        rule = {"match": match, "fault": {"kind": fault}}
+        simulator.control("faults", {"rules": [rule]})
+        assert simulator.evolution(path).status == status
+    simulator.control("faults", {"rules": [{"match": match, "fault": {"kind": "drop"}}]})
+    with pytest.raises(ConnectionError):
+        simulator.evolution(path)
+    simulator.control("faults", {"rules": [{"match": match, "fault": {"kind": "disconnect"}}]})
+    simulator.evolution(path)
+    simulator.control("faults", {"rules": []})
+    assert simulator.evolution(path).json()["instance"]["state"] == "close"
+    assert simulator.control("stats")["rejected"] == {}
 
 
 def test_a_disconnected_instance_refuses_until_it_is_registered_again(

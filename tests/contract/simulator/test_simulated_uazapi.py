@@ -489,6 +489,14 @@ def test_a_fault_refuses_in_uazapis_form(
     assert (stats["accepted"], sum(stats["rejected"].values())) == (0, 1)
 
 
+def test_a_rule_may_name_a_call_that_sends_nothing(simulator: Simulator) -> None:
+    rule = {"match": {"kind": "instance/status"}, "fault": {"kind": "error", "code": 401}}
+    simulator.control("faults", {"rules": [rule]})
+    assert simulator.uazapi("instance/status", token=TOKEN).status == 401
+    assert simulator.uazapi("webhook", token=TOKEN).status == 200
+    assert text(simulator).status == 200
+
+
 def test_a_failure_later_is_told_by_silence(simulator: Simulator, receiver: Receiver) -> None:
     simulator.control("faults", {"rules": [{"fault": {"kind": "async_error", "after_sent": True}}]})
     text(simulator)

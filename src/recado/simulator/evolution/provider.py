@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import quote
 
 from recado.simulator.connection import change, channel_of
@@ -12,8 +13,9 @@ from recado.simulator.evolution.management import Management
 from recado.simulator.evolution.messages import CALLS
 from recado.simulator.evolution.refusals import Refusal
 from recado.simulator.evolution.schema import read_object
-from recado.simulator.evolution.sending import send
+from recado.simulator.evolution.sending import failed, send
 from recado.simulator.instances import Instances
+from recado.simulator.passage import Call, interfere
 from recado.simulator.wire import Answer, Request, json_answer
 from recado.simulator.world import World
 
@@ -29,6 +31,7 @@ class Evolution:
         self._world = world
         self._instances: Instances[Evolved] = Instances(lambda name: Evolved(world, name))
         self._management = Management(world, self._instances)
+        self._calls = 0
 
     async def handle(self, request: Request) -> Answer:
         """Answer a request; what Evolution refuses becomes an error body."""
@@ -38,7 +41,7 @@ class Evolution:
             if sends and request.method == "POST":
                 instance = self._instance(parts[3], request)
                 return await send(self._world, request, instance, parts[2])
-            return self._managed(request)
+            return await self._interfered(request)
         except Refusal as refusal:
             if sends:
                 self._world.journal.reject(refusal.name)
@@ -74,6 +77,20 @@ class Evolution:
         """Forget what happened, and the instances too where asked."""
         self._instances.reset(channels=channels)
         self._management.reset()
+        self._calls = 0
+
+    async def _interfered(self, request: Request) -> Answer:
+        name = request.parts[3] if len(request.parts) == _ABOUT_ONE else ""
+        self._calls += 1
+        return await interfere(
+            self._world,
+            request,
+            Call(PROVIDER, name, "/".join(request.parts[1:3]), self._calls),
+            partial(self._managed, request),
+            lambda fault: failed(
+                self._instances.find(name), fault, refusals.by_fault(fault, jid="", number="")
+            ),
+        )
 
     def _managed(self, request: Request) -> Answer:
         parts = request.parts

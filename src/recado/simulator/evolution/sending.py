@@ -74,6 +74,15 @@ async def send(world: World, request: Request, instance: Evolved, call: str) -> 
     return await carry(world, request, letter, counter, sequence=instance.next_sequence(to))
 
 
+def failed(instance: Evolved | None, fault: Fault, refusal: refusals.Refusal) -> Answer:
+    """What a fault does to an instance, and the answer that it stands for."""
+    if fault.kind == "disconnect" and instance is not None:
+        instance.link.lose(fault.code or LOGGED_OUT)
+    if fault.kind == "error_in_200":
+        return refusals.failed_as_200(fault.details or f"Error: {refusals.CLOSED}")
+    return refusal.answer()
+
+
 class _Counter(NamedTuple):
     world: World
     instance: Evolved
@@ -107,15 +116,11 @@ class _Counter(NamedTuple):
 
     def refused(self, fault: Fault) -> Answer:
         """The refusal that a fault stands for."""
-        if fault.kind == "error_in_200":
-            self.world.journal.reject(fault.kind)
-            return refusals.failed_as_200(fault.details or f"Error: {refusals.CLOSED}")
-        if fault.kind == "disconnect":
-            self.instance.link.lose(fault.code or LOGGED_OUT)
         refusal = refusals.by_fault(fault, jid=self.jid, number=self.outgoing.number)
         if fault.kind != "server_error_after_accept":
-            self.world.journal.reject(refusal.name)
-        return refusal.answer()
+            in_200 = fault.kind == "error_in_200"
+            self.world.journal.reject(fault.kind if in_200 else refusal.name)
+        return failed(self.instance, fault, refusal)
 
     def _tell(self, message_id: str, drawn: bytes, verdict: Verdict) -> None:
         instance = self.instance

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from recado.simulator.connection import change, channel_of
 from recado.simulator.instances import Instances
-from recado.simulator.uazapi import inbound
+from recado.simulator.passage import Call, interfere
+from recado.simulator.uazapi import inbound, refusals
 from recado.simulator.uazapi.instances import PROVIDER, Hosted, read_registration
 from recado.simulator.uazapi.management import Management
 from recado.simulator.uazapi.messages import CALLS
 from recado.simulator.uazapi.refusals import Refusal
-from recado.simulator.uazapi.sending import send
+from recado.simulator.uazapi.sending import failed, send
 from recado.simulator.wire import Answer, Request
 from recado.simulator.world import World
 
@@ -27,6 +29,7 @@ class Uazapi:
             lambda token: Hosted(world, token, token=token)
         )
         self._management = Management(world, self._instances)
+        self._calls = 0
 
     async def handle(self, request: Request) -> Answer:
         """Answer a request; what uazapi refuses becomes an error body."""
@@ -35,7 +38,7 @@ class Uazapi:
         try:
             if sends:
                 return await send(self._world, request, self._instance(request), call)
-            return self._managed(request, call)
+            return await self._interfered(request, call)
         except Refusal as refusal:
             if sends:
                 self._world.journal.reject(refusal.name)
@@ -73,6 +76,18 @@ class Uazapi:
         """Forget what happened, and the instances too where asked."""
         self._instances.reset(channels=channels)
         self._management.reset()
+        self._calls = 0
+
+    async def _interfered(self, request: Request, call: str) -> Answer:
+        instance = self._instances.find(request.header(b"token").decode("latin-1"))
+        self._calls += 1
+        return await interfere(
+            self._world,
+            request,
+            Call(PROVIDER, instance.name if instance else "", call, self._calls),
+            partial(self._managed, request, call),
+            lambda fault: failed(instance, fault, refusals.by_fault(fault, jid="")),
+        )
 
     def _managed(self, request: Request, call: str) -> Answer:
         if (request.method, call) == ("POST", "instance/init"):

@@ -45,6 +45,15 @@ async def send(world: World, request: Request, instance: Hosted, call: str) -> A
     return await carry(world, request, letter, counter, sequence=instance.next_sequence(to))
 
 
+def failed(instance: Hosted | None, fault: Fault, refusal: refusals.Refusal) -> Answer:
+    """What a fault does to an instance, and the answer that it stands for."""
+    if fault.kind == "disconnect" and instance is not None:
+        instance.link.lose(fault.code or LOGGED_OUT)
+    if fault.kind == "error_in_200":
+        return json_answer({"error": fault.details or refusals.FAILED})
+    return refusal.answer()
+
+
 def require_session(instance: Hosted) -> None:
     """Refuse where no telephone is linked, or the link is down.
 
@@ -101,15 +110,11 @@ class _Counter(NamedTuple):
 
     def refused(self, fault: Fault) -> Answer:
         """The refusal that a fault stands for."""
-        if fault.kind == "error_in_200":
-            self.world.journal.reject(fault.kind)
-            return json_answer({"error": fault.details or refusals.FAILED})
-        if fault.kind == "disconnect":
-            self.instance.link.lose(fault.code or LOGGED_OUT)
         refusal = refusals.by_fault(fault, jid=self.jid)
         if fault.kind != "server_error_after_accept":
-            self.world.journal.reject(refusal.name)
-        return refusal.answer()
+            in_200 = fault.kind == "error_in_200"
+            self.world.journal.reject(fault.kind if in_200 else refusal.name)
+        return failed(self.instance, fault, refusal)
 
     def _tell(
         self,
