@@ -72,8 +72,10 @@ class Instances(Generic[I]):
         return self._known.get(key)
 
     def named(self, name: str) -> I | None:
-        """The instance that is this channel."""
-        return next((known for known in self._known.values() if known.name == name), None)
+        """The instance that is this channel, by its name or by what requests call it."""
+        known = self._known.values()
+        found = (instance for instance in known if instance.name == name)
+        return next(found, self._known.get(name))
 
     def use(self, key: str, *, strict: bool) -> I | None:
         """An instance, come into being on first use unless ``strict`` or deleted."""

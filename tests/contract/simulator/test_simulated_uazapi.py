@@ -414,6 +414,15 @@ def test_people_write(
     assert receiver.events("messages")[0]["token"] == TOKEN
 
 
+def test_an_instance_is_written_to_by_its_name_and_by_its_token(
+    simulator: Simulator, receiver: Receiver
+) -> None:
+    for channel in ("loja1", TOKEN):
+        assert inbound(simulator, channel=channel, text="Oi")["called_back"] is True
+    receiver.wait(lambda: len(receiver.events("messages")) == 2)
+    assert len({message["id"] for message in messages(receiver)}) == 2
+
+
 def test_a_person_cannot_write_what_uazapi_would_not(simulator: Simulator) -> None:
     register(simulator)
     said = {"channel": "loja1", "from": TO, "message": {"chatid": 5}}
