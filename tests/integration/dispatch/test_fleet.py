@@ -218,6 +218,7 @@ def usual_leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.sending.cache_clear()
 
 
+@pytest.mark.serial  # on a busy machine it takes longer, and time costs statements too
 async def test_batches_keep_the_statements_for_a_message_under_a_tenth(
     quiet_number: Number, usual_leases: None, working: Workers, quiet_database_url: str
 ) -> None:
