@@ -222,15 +222,19 @@ def usual_leases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_batches_keep_the_statements_for_a_message_under_a_tenth(
     quiet_number: Number, usual_leases: None, working: Workers, quiet_database_url: str
 ) -> None:
-    messages = 500
-    await quiet_number.execute("""UPDATE channel SET pacing = '{"preset": "cloud"}'""")
+    messages, per_second = 1_000, 160
+    await quiet_number.execute(
+        """UPDATE channel SET pacing = '{"preset": "cloud", "perSecond": 160}'"""
+    )
     run_id = await quiet_number.run(messages)
     with psycopg.connect(quiet_database_url, autocommit=True) as superuser:
         superuser.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         superuser.execute("SELECT pg_stat_statements_reset()")
         async with working("one") as fleet:
             await start(quiet_number, run_id)
-            await asyncio.sleep(messages / 80)  # asking whether it is done would count as well
+            await asyncio.sleep(
+                messages / per_second
+            )  # asking whether it is done would count as well
             await asyncio.gather(*fleet._tasks)
         rows = superuser.execute(
             "SELECT calls, left(query, 100) FROM pg_stat_statements s"
