@@ -11,6 +11,7 @@ from recado import __version__
 from recado.api import (
     campaign_settings,
     campaigns,
+    channel_provider,
     channels,
     contacts,
     dead_letters,
@@ -45,6 +46,7 @@ RESOURCES = (
         presets,
         rate_limits,
         channels,
+        channel_provider,
         contacts,
         imports,
         lists,

@@ -1,5 +1,7 @@
 """Limits on what callers may send."""
 
+import re
+
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -8,7 +10,8 @@ from recado.api import errors
 from recado.domain.errors import TooLarge
 
 LARGEST_BODY = 1024 * 1024  # bytes, of JSON
-UPLOADS = frozenset({"/api/v1/contacts/import"})  # these count for themselves, while receiving
+# These count for themselves, while receiving.
+UPLOADS = re.compile(r"/api/v1/(contacts/import|channels/[0-9]+/media)", re.ASCII)
 
 
 class BodyLimit:
@@ -20,7 +23,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if path in UPLOADS:
+        if UPLOADS.fullmatch(path):
             await self._app(scope, receive, send)
         elif path.startswith("/api/") and _announced(scope) > LARGEST_BODY:
             # The middleware would answer in words of its own, and no API speaks two ways.

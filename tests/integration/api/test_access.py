@@ -30,6 +30,7 @@ NEEDED = {
     ("PATCH", "/api/v1/channels/{channel_id}"): ADMIN,
     ("DELETE", "/api/v1/channels/{channel_id}"): ADMIN,
     ("POST", "/api/v1/channels/{channel_id}/check"): ADMIN,
+    ("POST", "/api/v1/channels/{channel_id}/media"): OPERATOR,
     ("POST", "/api/v1/contacts"): OPERATOR,
     ("PATCH", "/api/v1/contacts/{contact_id}"): OPERATOR,
     ("DELETE", "/api/v1/contacts/{contact_id}"): OPERATOR,

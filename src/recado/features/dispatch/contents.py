@@ -90,8 +90,19 @@ def unfilled(stored: Mapping[str, Any]) -> Content:
 
 def links(content: Content) -> list[str]:
     """The addresses that a provider would fetch for it."""
-    media = content.header if isinstance(content, Template) else content
-    return [media.link] if isinstance(media, Media) and media.link is not None else []
+    media = _media(content)
+    return [media.link] if media is not None and media.link is not None else []
+
+
+def has_upload(content: Content) -> bool:
+    """Whether it names a file that was handed over to one number's provider."""
+    media = _media(content)
+    return media is not None and media.media_id is not None
+
+
+def _media(content: Content) -> Media | None:
+    found = content.header if isinstance(content, Template) else content
+    return found if isinstance(found, Media) else None
 
 
 def build(stored: Mapping[str, Any], fill: Fill) -> Content:
