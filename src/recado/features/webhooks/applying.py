@@ -19,7 +19,7 @@ from recado.features.webhooks.routes import SQL
 from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
-from recado.providers.base import InboundEvent, StatusEvent
+from recado.providers.events import CallEvent, FromPerson, InboundEvent, StatusEvent
 from recado.providers.registry import provider as provider_named
 
 log = logging.get(__name__)
@@ -71,11 +71,11 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
 def _events(
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[
-    list[tuple[ChannelId, StatusEvent]], list[tuple[ChannelId, InboundEvent]], list[str | None]
+    list[tuple[ChannelId, StatusEvent]], list[tuple[ChannelId, FromPerson]], list[str | None]
 ]:
     """What was reported, what was written to us, and what made a callback unreadable."""
     reports: list[tuple[ChannelId, StatusEvent]] = []
-    written: list[tuple[ChannelId, InboundEvent]] = []
+    written: list[tuple[ChannelId, FromPerson]] = []
     errors: list[str | None] = []
     for row in rows:
         try:
@@ -89,13 +89,15 @@ def _events(
         for event in events:
             if isinstance(event, StatusEvent) and event.status in STATUSES:
                 reports.append((channel, event))
-            elif isinstance(event, InboundEvent):
+            elif isinstance(event, InboundEvent) or (
+                isinstance(event, CallEvent) and event.incoming
+            ):  # Meta: a call opens a conversation as a message does
                 written.append((channel, event))
     return reports, written, errors
 
 
 async def _count_inbound(
-    runtime: Runtime, workspace_id: WorkspaceId, written: Sequence[tuple[ChannelId, InboundEvent]]
+    runtime: Runtime, workspace_id: WorkspaceId, written: Sequence[tuple[ChannelId, FromPerson]]
 ) -> None:
     """With Redis away nothing leaves either, so there is no limit to count against."""
     if written:
@@ -105,7 +107,7 @@ async def _count_inbound(
 
 
 async def _note_conversations(
-    tx: Transaction, written: Sequence[tuple[ChannelId, InboundEvent]]
+    tx: Transaction, written: Sequence[tuple[ChannelId, FromPerson]]
 ) -> None:
     """Remember to which number each contact has written; of strangers nothing is kept."""
     await tx.run(

@@ -29,7 +29,7 @@ from recado.providers.exchange import (
     Upload,
 )
 from recado.providers.meta import errors, media, payloads, templates
-from recado.providers.meta.events import TIERS, people, word
+from recado.providers.meta.events import people, word
 from recado.providers.meta.webhook import MetaCallbacks
 
 CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
@@ -114,17 +114,25 @@ class MetaAdapter(MetaCallbacks, Adapter):
 
     async def check(self, transport: Transport, config: Config) -> Check:
         try:
-            document = await self._number(transport, config)
+            document = await self._get(transport, config, _asked_of_number(config))
         except CallFailed as error:
             known = error.fault.error_class not in _UNREACHED
             prefix = f"{error.fault.code}: " if known else ""
             return Check("disconnected", f"{prefix}{error.fault.detail}")
-        state = str(document.get("status", ""))
-        tier = str(document.get(_TIER, ""))
-        return Check(_status(state), state, portfolio=str(config["waba_id"]), tier=TIERS.get(tier))
+        state = detail = word(document.get("status")).upper()
+        try:
+            await self._get(transport, config, f"{config['waba_id']}?fields=id")
+        except CallFailed as error:  # messages leave all the same
+            detail = f"{state}; waba_id: {error.fault.code}: {error.fault.detail}"
+        return Check(
+            _status(state),
+            detail,
+            portfolio=str(config["waba_id"]),
+            tier=people(document.get(_TIER)),
+        )
 
     async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
-        document = await self._number(transport, config)
+        document = await self._get(transport, config, _asked_of_number(config))
         throughput = document.get("throughput")
         tier = word(document.get(_TIER) or document.get("messaging_limit_tier"))
         return NumberInfo(
@@ -185,9 +193,8 @@ class MetaAdapter(MetaCallbacks, Adapter):
         found: list[TemplateInfo] = []
         cursors: list[str | None] = [None]
         while len(cursors) <= templates.MOST_PAGES:
-            path = f"/{config['waba_id']}/message_templates?{templates.query(cursors[-1])}"
-            request = HttpRequest("GET", self.root(config) + path, _headers(config))
-            document = await self._ask(transport, request, CALL_TIMEOUT)
+            path = f"{config['waba_id']}/message_templates?{templates.query(cursors[-1])}"
+            document = await self._get(transport, config, path, CALL_TIMEOUT)
             found += templates.read(document)
             after = templates.next_cursor(document)
             if after is None or after in cursors:
@@ -202,9 +209,11 @@ class MetaAdapter(MetaCallbacks, Adapter):
     def classify(self, error: object) -> ProviderFault:
         return errors.fault(error)
 
-    async def _number(self, transport: Transport, config: Config) -> dict[str, Any]:
-        url = _of_number(self.root(config), config, f"?fields={NUMBER_FIELDS}")
-        return await self._ask(transport, HttpRequest("GET", url, _headers(config)), CHECK_TIMEOUT)
+    async def _get(
+        self, transport: Transport, config: Config, path: str, timeout: float = CHECK_TIMEOUT
+    ) -> dict[str, Any]:
+        request = HttpRequest("GET", f"{self.root(config)}/{path}", _headers(config))
+        return await self._ask(transport, request, timeout)
 
     async def _ask(
         self, transport: Transport, request: HttpRequest, timeout: float
@@ -219,6 +228,10 @@ class MetaAdapter(MetaCallbacks, Adapter):
         if document.get("error") or answer.status >= FAULTY:
             raise CallFailed(self.name, errors.fault(document.get("error"), answer))
         return document
+
+
+def _asked_of_number(config: Config) -> str:
+    return f"{config['phone_number_id']}?fields={NUMBER_FIELDS}"
 
 
 def _of_number(root: str, config: Config, rest: str) -> str:
@@ -237,10 +250,10 @@ def _headers(config: Config) -> dict[str, str]:
 
 def _status(state: str) -> ChannelStatus:
     """Meta: only CONNECTED may send; a word that we do not know is not a reason to stop."""
-    if state in {"CONNECTED", ""}:
-        return "connected"
+    if state in {"DISCONNECTED", "DELETED", "BANNED"}:
+        return "disconnected"
     if state in {"RESTRICTED", "FLAGGED", "RATE_LIMITED"}:
         return "blocked"
     if state in {"PENDING", "MIGRATED", "UNVERIFIED"}:
         return "connecting"
-    return "disconnected"
+    return "connected"
