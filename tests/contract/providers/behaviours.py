@@ -335,8 +335,9 @@ async def statuses_come_back(stage: Stage) -> None:
     found = stage.heard(StatusEvent, 3)
     assert {event.provider_id for event in found} == {outcome.provider_id}
     assert {"sent", "delivered", "read"} == {event.status for event in found}
+    # Where each number has an address of its own, a callback need not name it.
     number = stage.row.adapter.external_id(stage.config)
-    assert {event.external_id for event in found} == {number}
+    assert {event.external_id for event in found} <= {number, ""}
 
 
 @promise(needs=lambda c: c.echoes_reference)
@@ -359,7 +360,7 @@ async def a_later_failure_is_told_with_its_class(stage: Stage) -> None:
 async def an_answer_of_a_person_comes_in(stage: Stage) -> None:
     number = stage.row.adapter.external_id(stage.config)
     written = {"channel": number, "from": TO, "text": "SAIR", "name": "Ana"}
-    stage.simulator.control("inbound", written)
+    stage.simulator.control("inbound", {"provider": stage.row.played_as, **written})
     (event,) = stage.heard(InboundEvent, 1)
     assert (event.text, event.kind, event.name) == ("SAIR", "text", "Ana")
     assert event.sender == (SHORT if stage.row.short else TO)

@@ -41,6 +41,7 @@ class Row:
 
     Attributes:
         name: Of its adapter.
+        played_as: The provider that the simulator plays for it.
         server: Its simulated server.
         codes: How the server words a refusal of a class.
         short: Whether Brazil's ninth digit is missing in the ids it answers with.
@@ -50,6 +51,7 @@ class Row:
     """
 
     name: str
+    played_as: str
     server: Server
     codes: Mapping[ErrorClass, int]
     short: bool
@@ -126,6 +128,7 @@ METAS_TEMPLATES = (
 ROWS = (
     Row(
         name="meta",
+        played_as="meta",
         server=CloudApi(),
         codes=METAS_CODES,
         short=True,
@@ -135,6 +138,7 @@ ROWS = (
     ),
     Row(
         name="simulator",
+        played_as="meta",
         server=OwnSimulator(),
         codes=METAS_CODES,
         short=True,

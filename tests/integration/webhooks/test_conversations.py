@@ -73,3 +73,27 @@ async def test_strangers_and_odd_messages_start_none(runtime: Runtime, number: N
     odd: list[dict[str, Any]] = [{}, {"from": 7}, {"from": None}, message("\x00"), message("55")]
     await receive(runtime, number, *odd, message("5511999999999"))
     assert await conversations(runtime, number) == []
+
+
+async def test_a_call_is_a_conversation_and_a_call_of_ours_is_none(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number)
+    other, more = await person(runtime, number)
+    told = change(number)
+    told["field"] = "calls"
+    at = str(int(time.time()))
+    told["value"]["calls"] = [
+        {"id": "c1", "from": digits, "timestamp": at, "direction": "USER_INITIATED"},
+        {"id": "c2", "to": more, "timestamp": at, "direction": "BUSINESS_INITIATED"},
+    ]
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run(
+            "INSERT INTO callback (workspace_id, channel_id, body)"
+            " VALUES (current_workspace_id(), %(channel)s, %(body)s)",
+            channel=number.channel,
+            body=body(told),
+        )
+    assert await apply_waiting(runtime, number.workspace) == 1
+    assert await conversations(runtime, number) == [(contact, number.channel, 0)]
+    assert contact != other
