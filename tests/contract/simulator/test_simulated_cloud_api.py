@@ -290,6 +290,25 @@ def test_media_can_be_uploaded_described_downloaded_and_deleted(simulator: Simul
     assert simulator.call("GET", address, headers=BEARER).status == 404
 
 
+def test_an_upload_is_sent_by_the_number_that_brought_it_alone(simulator: Simulator) -> None:
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="messaging_product"\r\n\r\nwhatsapp\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n\x89PNG\r\n--b--\r\n"
+    )
+    headers = {**BEARER, "Content-Type": "multipart/form-data; boundary=b"}
+    media_id = simulator.call("POST", "/meta/v23.0/100001/media", form, headers=headers).json()
+    header = {"type": "header", "parameters": [{"type": "image", "image": media_id}]}
+    template = {"name": "x", "language": {"code": "pt_BR"}, "components": [header]}
+    for message in (
+        {"to": TO, "type": "image", "image": media_id},
+        {"to": TO, "type": "template", "template": template},
+    ):
+        assert simulator.send(message).status == 200
+        refused = simulator.send(message, channel="100002").json()
+        assert refused["error"]["code"] == 131009
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -29,10 +29,10 @@ VERIFY_SECONDS = 10
 class Management:
     """Answers everything but sends."""
 
-    def __init__(self, world: World, numbers: Numbers) -> None:
+    def __init__(self, world: World, numbers: Numbers, media: MediaStore) -> None:
         self._world = world
         self._numbers = numbers
-        self._media = MediaStore(world)
+        self._media = media
 
     async def handle(self, request: Request, token: str) -> Answer:
         """Answer a request whose token is plausible; whether it fits the object is checked here.

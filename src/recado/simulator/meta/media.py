@@ -6,12 +6,14 @@ import hashlib
 import io
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import python_multipart
 from python_multipart.exceptions import FormParserError
 
-from recado.simulator.meta import responses
+from recado.simulator.meta import checks, responses
+from recado.simulator.meta.checks import Node
 from recado.simulator.meta.codes import Refusal, unknown_object
 from recado.simulator.seeded import draw
 from recado.simulator.wire import Answer, Request, json_answer
@@ -40,15 +42,17 @@ ADDRESS_SECONDS = 5 * 60
 # The oldest give way, so that a long run does not fill the memory.
 KEPT = 100
 
+_KINDS = frozenset({"image", "video", "audio", "document", "sticker"})
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 class Medium(NamedTuple):
-    """An upload; ``at`` in unix seconds."""
+    """An upload; ``at`` in unix seconds. Only the number that brought it may send it."""
 
     mime_type: str
     content: bytes
     at: float
+    number_id: str = ""
 
 
 class MediaStore:
@@ -69,6 +73,21 @@ class MediaStore:
         medium = self._media.get(media_id)
         return medium is not None and self._world.clock.now() - medium.at < UPLOAD_SECONDS
 
+    def check(self, message: Node, number_id: str) -> None:
+        """See that a message names uploads of its own number that are still there.
+
+        An id that nobody uploaded here is taken, but by a strict simulator.
+
+        Raises:
+            Refusal: 131009 for one that cannot be sent.
+
+        """
+        for media_id in _ids(message):
+            medium = self._media.get(media_id)
+            known = medium is not None and medium.number_id == number_id and self.has(media_id)
+            if not known and (medium is not None or self._world.settings.strict):
+                raise checks.invalid("id", "it is not an upload of this number, or too old.")
+
     def upload(self, request: Request, number_id: str) -> Answer:
         """Take a file on from a multipart form: ``messaging_product``, ``file`` and ``type``."""
         fields, medium = self._parse(request)
@@ -87,7 +106,7 @@ class MediaStore:
         self._count += 1
         drawn = draw(self._world.settings.seed, "media", number_id, self._count)
         media_id = str(10**15 + int.from_bytes(drawn[:6], "big"))
-        self._media[media_id] = medium._replace(mime_type=mime_type)
+        self._media[media_id] = medium._replace(mime_type=mime_type, number_id=number_id)
         if len(self._media) > KEPT:
             self._media.popitem(last=False)
         return json_answer({"id": media_id})
@@ -144,3 +163,18 @@ class MediaStore:
         except (FormParserError, ValueError) as error:
             raise Refusal(100, f"The form cannot be read: {error}") from None
         return fields, files[0] if files else None
+
+
+def _ids(message: Node) -> Iterator[str]:
+    """The ids of uploads anywhere in a message: in its body, or in the header of a template."""
+    nodes: list[object] = [message]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, list):
+            nodes += node
+        elif isinstance(node, dict):
+            nodes += node.values()
+            for kind in _KINDS & node.keys():
+                medium = node[kind]
+                if isinstance(medium, dict) and medium.get("id") is not None:
+                    yield str(medium["id"])

@@ -9,6 +9,7 @@ from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, unknown_object
 from recado.simulator.meta.inbound import Inbound
 from recado.simulator.meta.management import Management
+from recado.simulator.meta.media import MediaStore
 from recado.simulator.meta.sending import PROVIDER, Sending
 from recado.simulator.seeded import draw
 from recado.simulator.wire import Answer, Request, json_answer
@@ -23,9 +24,10 @@ class Meta:
     def __init__(self, world: World) -> None:
         self._world = world
         self._numbers = Numbers()
-        self._sending = Sending(world, self._numbers)
+        media = MediaStore(world)
+        self._sending = Sending(world, self._numbers, media)
         self._inbound = Inbound(world, self._numbers)
-        self._management = Management(world, self._numbers)
+        self._management = Management(world, self._numbers, media)
         self._traces = 0
 
     async def handle(self, request: Request) -> Answer:

@@ -9,6 +9,7 @@ from recado.simulator.journal import Accepted
 from recado.simulator.meta import responses
 from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, lookup
+from recado.simulator.meta.media import MediaStore
 from recado.simulator.meta.messages import Outgoing, ReadMark, read
 from recado.simulator.meta.templates import default_templates, fill
 from recado.simulator.meta.webhooks import Pricing, Status, Update, callback_error
@@ -27,9 +28,10 @@ BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gatew
 class Sending:
     """Takes messages on and has their statuses called back."""
 
-    def __init__(self, world: World, numbers: Numbers) -> None:
+    def __init__(self, world: World, numbers: Numbers, media: MediaStore) -> None:
         self._world = world
         self._numbers = numbers
+        self._media = media
 
     async def send(self, request: Request, number: Number) -> Answer:
         """Answer a request to send from a number.
@@ -106,6 +108,8 @@ class Sending:
             raise Refusal(131021)
         if number.disconnected:
             raise Refusal(133010)
+        if asked.kind != "text":
+            self._media.check(asked.body, number.metadata.phone_number_id)
         if asked.kind != "template":
             return asked, "service"
         own = self._numbers.own_templates(number.waba_id)
