@@ -16,6 +16,8 @@ TAKEN = {
     "messages": [{"id": "wamid.HBgM"}],
 }
 
+HELD = "held_for_quality_assessment"
+
 
 def answer(document: object, status: int = 200, **headers: str) -> HttpAnswer:
     body = document if isinstance(document, bytes) else msgspec.json.encode(document)
@@ -50,6 +52,26 @@ def test_an_answer_with_an_id_is_an_acceptance() -> None:
 @pytest.mark.parametrize("contacts", [None, [], [{}], [{"wa_id": None}], [{"wa_id": 5}], "x", [[]]])
 def test_an_acceptance_needs_no_contact(contacts: object) -> None:
     assert outcome(answer({**TAKEN, "contacts": contacts})) == Accepted("wamid.HBgM", None)
+
+
+@pytest.mark.parametrize(("word", "held"), [("accepted", False), (HELD, True), (7, False)])
+def test_a_message_held_back_for_its_template_is_accepted(word: object, held: bool) -> None:
+    message = {"id": "wamid.HBgM", "message_status": word}
+    found = outcome(answer({**TAKEN, "messages": [message]}))
+    assert found == Accepted("wamid.HBgM", "553199990001", held=held)
+
+
+def test_a_message_of_a_paused_template_is_refused_though_it_has_an_id() -> None:
+    message = {"id": "wamid.HBgM", "message_status": "paused"}
+    found = outcome(answer({**TAKEN, "messages": [message]}))
+    assert isinstance(found, Refused)
+    assert (found.fault.code, class_of(found)) == ("132015", ErrorClass.TEMPLATE)
+
+
+def test_a_person_without_a_number_is_known_by_metas_id() -> None:
+    contact = {"input": "BR.1", "user_id": "BR.1"}
+    found = outcome(answer({**TAKEN, "contacts": [contact]}))
+    assert found == Accepted("wamid.HBgM", None, "BR.1")
 
 
 @pytest.mark.parametrize("nothing", [None, {}, "", [], 0, False])
@@ -164,6 +186,16 @@ def test_a_throttle_says_how_long() -> None:
         ),
         ({"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": 0}]}'}, None),
         ({"x-business-use-case-usage": "rubbish"}, None),
+        ({"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": 1}]}'}, 60.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": " 7 "}, 7.0),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT",
+                "date": "Wed, 21 Oct 2026 07:28:00 GMT",
+            },
+            30.0,
+        ),
     ],
 )
 def test_how_long_to_wait_is_read_from_either_header(
