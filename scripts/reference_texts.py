@@ -150,7 +150,7 @@ PACING_KEYS: Mapping[str, tuple[str, str, bool]] = {
     "perMinute": ("requests", "in any 60 seconds", True),
     "perSecond": (
         "requests",
-        "in any second; from 10 on spread over it, a tenth of them in a tenth of a second",
+        "in any second; from 10 on spread: an eighth of them at most in a tenth of a second",
         True,
     ),
     "inFlight": ("requests", "on the wire at once, waiting for the provider's answer", True),

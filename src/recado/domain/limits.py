@@ -5,6 +5,7 @@ that says that its book is complete; where the mark is missing (after a flush, o
 is new) the book is first filled from what PostgreSQL has on record.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ PAIR_BURST: Final = 45
 """… of which this many may be borrowed from the time to come."""
 SPREAD: Final = 10
 """Parts of a second over which its limit is spread."""
+CATCHING_UP: Final = 1.25
+"""Of a part's share, so that what one came too late for is made up for in the next."""
 
 
 class Kind(StrEnum):
@@ -130,7 +133,7 @@ def of_pacing(scope: Scope, subject: str, pace: Pacing, *, age_days: float | Non
     if pace.per_second:
         found.append(limit("perSecond", Kind.LOG, pace.per_second, 1.0))
         if pace.per_second >= SPREAD:
-            most = -(-pace.per_second // SPREAD)
+            most = math.ceil(pace.per_second / SPREAD * CATCHING_UP)
             found.append(limit("perTenth", Kind.LOG, most, 1 / SPREAD))
     if pace.per_minute:
         found.append(limit("perMinute", Kind.LOG, pace.per_minute, MINUTE))

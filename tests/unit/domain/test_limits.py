@@ -31,7 +31,7 @@ def test_the_conservative_preset_has_every_cap_and_a_longer_pause() -> None:
 
 def test_a_limit_a_second_is_spread_over_its_tenths_from_ten_on() -> None:
     assert (of(PRESETS["cloud"])["perTenth"].most, of(PRESETS["cloud"])["perTenth"].seconds) == (
-        8,
+        10,
         0.1,
     )
     assert "perTenth" not in of(Pacing(per_second=9))

@@ -57,11 +57,13 @@ class ChannelDriver:
             Sender(transport, request_timeout), self._mood.heard, self._ended
         )
         self._recorder = Recorder(self._ledger.write, self._recorded)
-        self._turnstile = Turnstile(self._ledger, self._departures, self._recorder.add)
         self._plan: ChannelPlan | None = None
         self._plan_until = 0.0  # monotonic
         self._stopped_by: set[Reference] = set()
         self._changed = asyncio.Event()
+        self._turnstile = Turnstile(
+            self._ledger, self._departures, self._recorder.add, self._changed.set
+        )
         self._stop = asyncio.Event()
         self._taken = False
         self._starved = False  # as many are on the wire as the provider bears
@@ -253,9 +255,11 @@ class ChannelDriver:
         await self._recorder.close()
         self._turnstile.put_back(self._departures.never_left())
         pause = FIRST_PAUSE
-        while self._turnstile.waiting:
+        while True:
             try:
                 await self._turnstile.let_all_go()
             except AWAY:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                return

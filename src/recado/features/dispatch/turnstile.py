@@ -3,16 +3,20 @@
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from recado.domain.ids import RunId
+from recado.domain.limits import Limit
 from recado.features.dispatch.departures import Departed, Departures
 from recado.features.dispatch.holds import Holds
 from recado.features.dispatch.ledger import Ledger
 from recado.features.dispatch.limiter import Grant
-from recado.features.dispatch.plans import ChannelPlan, Ready, prepare
+from recado.features.dispatch.plans import ChannelPlan, Ready
 from recado.features.dispatch.records import Result
+from recado.features.dispatch.supply import Supply
+from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turns import Turns
 from recado.features.gates.service import GRANT_LIFE
 from recado.platform import logging
@@ -47,15 +51,24 @@ class Turnstile:
     """The messages of one channel that one driver has claimed and that have not left.
 
     A claim that cannot be given back now, because a server is away, stays here for the next try.
+    While some wait here, the next ones are claimed beside: their statement holds nobody up.
     """
 
     def __init__(
-        self, ledger: Ledger, departures: Departures, unsendable: Callable[[Result], None]
+        self,
+        ledger: Ledger,
+        departures: Departures,
+        unsendable: Callable[[Result], None],
+        claimed: Callable[[], None],
     ) -> None:
-        """``unsendable`` hears of claims that cannot be sent as they are."""
+        """``unsendable`` hears of claims that cannot be sent as they are.
+
+        ``claimed`` is told when there are new ones to be had, by the next `claim`.
+        """
         self._ledger = ledger
         self._departures = departures
         self._unsendable = unsendable
+        self._supply = Supply(ledger, claimed)
         self._turns = Turns()
         self._holds = Holds()
 
@@ -75,25 +88,31 @@ class Turnstile:
 
         Nothing is claimed for a turn that is far away: another worker may have it then.
         """
-        if not self._turns and plan.sending:
-            self._note(await self._look_ahead(plan))
-        near, _ = self.soon(plan)
-        if not near:
+        if not self._supply.coming:
+            if not self._turns and plan.sending:
+                self._tell(self._holds.note(await self._look_ahead(plan)))
+            near, _ = self.soon(plan)
+            wanted = {run: self._second(plan, run) for run in near}
+            wanted = {run: n for run, n in wanted.items() if self._turns.count([run]) * 2 <= n}
+            most = max(wanted.values(), default=0)
+            # What waits for a limit of its own run keeps no other from being claimed.
+            if not wanted or self._turns.count(wanted) * 2 > most:
+                return None
+            self._supply.order(plan, most, wanted)
+        if self._turns and not self._supply.there:
             return None
-        wanted = {run: self._second(plan, run) for run in near}
-        wanted = {run: some for run, some in wanted.items() if self._turns.count([run]) * 2 <= some}
-        most = max(wanted.values(), default=0)
-        # What waits for a limit of its own run keeps no other from being claimed.
-        if not wanted or self._turns.count(wanted) * 2 > most:
-            return None
-        claimed = await self._ledger.claim(plan, most, wanted)
-        prepared = [prepare(one, plan.runs[one.run_id], plan.channel) for one in claimed]
-        await self._ledger.keep_parts([one for one in prepared if isinstance(one, Ready)])
-        for ready in prepared:
+        return await self._stock(plan)
+
+    async def _stock(self, plan: ChannelPlan | None) -> int:
+        """Put what was claimed behind the others; fitted to the plan, if that is another by now."""
+        prepared_by, claimed = await self._supply.take()
+        for ready in claimed:
             if isinstance(ready, Result):
                 self._unsendable(ready)
             else:
                 self._turns.add(ready)
+        if plan is not None and plan != prepared_by:
+            await self.refit(plan)
         return len(claimed)
 
     def _second(self, plan: ChannelPlan, run: RunId) -> int:
@@ -132,7 +151,7 @@ class Turnstile:
         self._turns.put_back([asked[place] for place in waits])
         if len(waits) + len(grant.granted) < len(asked):
             await self._ledger.turn_away(asking, grant)
-        self._note(grant)
+        self._tell(self._holds.note(grant))
         if not grant.full:
             far = {run for run in self._turns.runs if self._holds.of(run) > HOLD_SECONDS}
             await self._let_go(self._turns.take_of(far))
@@ -178,7 +197,9 @@ class Turnstile:
         return bool(late)
 
     async def let_all_go(self) -> None:
-        """Give everything back."""
+        """Give everything back, what is being claimed as well."""
+        with suppress(*AWAY):  # whoever takes the channel next settles what came of a claim
+            await self._stock(None)
         await self._let_go(self._turns.take_all())
 
     async def _let_go(self, some: list[Ready]) -> None:
@@ -188,6 +209,6 @@ class Turnstile:
             self._turns.put_back(some)
             raise
 
-    def _note(self, grant: Grant) -> None:
-        for limit, seconds in self._holds.note(grant):
+    def _tell(self, news: Iterable[tuple[Limit, float]]) -> None:
+        for limit, seconds in news:
             log.info("limit reached", limit=limit.mark, most=limit.most, refills_in=seconds)
