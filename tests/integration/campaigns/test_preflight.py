@@ -279,9 +279,11 @@ async def test_a_new_channel_is_warned_of_and_warms_up(
     )
     found = await look(api, given)
     assert (codes(found), found["estimate"]["per_day"]) == ([], {"2027-03-01": 150})
+    campaign = await api("POST", "campaigns", given, status=201)
+    again = f"campaigns/{campaign['id']}/preflight"
     async with runtime.db.workspace(workspace) as tx:
         await tx.run("UPDATE channel SET provider = 'uazapi', pacing = '{\"preset\": \"cloud\"}'")
-    found = await look(api, given, **{"Accept-Language": "en"})
+    found = await api("POST", again, headers={"Accept-Language": "en"})
     assert codes(found) == ["warm_up", "short_interval"]
     assert (
         "at most 50 messages a day; this campaign gives it 150."
@@ -292,7 +294,7 @@ async def test_a_new_channel_is_warned_of_and_warms_up(
             "UPDATE channel SET pacing = pacing || %(pacing)s",
             pacing=Jsonb({"warmUpDaily": 40, "messageInterval": 5}),
         )
-    found = await look(api, given)
+    found = await api("POST", again)
     assert codes(found) == ["warm_up"]
     assert found["estimate"]["limited_by"] == "warmUpDaily"
     assert list(found["estimate"]["per_day"].values()) == [40, 80, 30]
