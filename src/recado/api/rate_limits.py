@@ -13,8 +13,9 @@ from recado.domain.campaign_settings import MOST_DAILY
 from recado.domain.ids import ChannelId
 from recado.domain.limits import Kind
 from recado.features.channels import service as channels
-from recado.features.dispatch import leases, meters
-from recado.features.dispatch.meters import Meter
+from recado.features.dispatch import leases
+from recado.features.limits import meters
+from recado.features.limits.meters import Meter
 from recado.features.settings import rate_limits
 from recado.features.settings import service as settings
 from recado.platform import clock

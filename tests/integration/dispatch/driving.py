@@ -16,7 +16,7 @@ from recado.domain.ids import CampaignId, ChannelId, ContactId, DeliveryId, RunI
 from recado.features.dispatch.driver import ChannelDriver
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import ChannelLimiter
+from recado.features.limits.limiter import ChannelLimiter
 from recado.platform.postgres import Row
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport

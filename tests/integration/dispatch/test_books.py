@@ -13,11 +13,11 @@ from tests.integration.dispatch.outcomes import accepted, claimed
 from recado.domain import limits
 from recado.domain.ids import DeliveryId, Reference, RunId
 from recado.domain.limits import Path
-from recado.features.dispatch import books, limiter
-from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.books import INSTALLATION
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import Grant
+from recado.features.limits import books, limiter
+from recado.features.limits.asks import Asking
+from recado.features.limits.books import INSTALLATION
+from recado.features.limits.limiter import Grant
 from recado.features.settings import rate_limits
 from recado.platform import clock, settings
 from recado.platform.redis import key

@@ -14,7 +14,7 @@ from recado.features.dispatch import fleet as fleet_module
 from recado.features.dispatch.fleet import Fleet
 from recado.features.dispatch.jobs import sweep_runs
 from recado.features.dispatch.leases import wake, wake_run
-from recado.features.dispatch.limiter import ChannelLimiter
+from recado.features.limits.limiter import ChannelLimiter
 from recado.platform import clock, settings
 from recado.platform.runtime import Runtime
 from recado.providers.transport import AiohttpTransport

@@ -8,8 +8,8 @@ from tests.integration.dispatch.driving import Number
 from tests.integration.dispatch.test_books import asked, sent
 
 from recado.domain.limits import CONTACT_DAILY
-from recado.features.dispatch.books import INSTALLATION
-from recado.features.dispatch.limiter import LeaseLost
+from recado.features.limits.books import INSTALLATION
+from recado.features.limits.limiter import LeaseLost
 from recado.platform import settings
 from recado.platform.redis import key
 

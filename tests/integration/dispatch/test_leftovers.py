@@ -5,9 +5,9 @@ from tests.integration.dispatch.driving import Number
 from tests.integration.dispatch.outcomes import claimed
 
 from recado.domain.ids import Reference, RunId
-from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.ledger import Ledger
+from recado.features.limits.asks import Asking
 from recado.platform.redis import key
 
 

@@ -11,11 +11,11 @@ from tests.integration.dispatch.outcomes import BUSY, accepted, claimed, refused
 from recado.domain.ids import ContactId, RunId
 from recado.domain.limits import Path
 from recado.features.dispatch import transactions
-from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import Grant
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
+from recado.features.limits.asks import Asking
+from recado.features.limits.limiter import Grant
 
 Superuser = psycopg.Connection[tuple[object, ...]]
 

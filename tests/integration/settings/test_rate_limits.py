@@ -6,10 +6,10 @@ from tests import factories
 from tests.integration.api.product import Api
 
 from recado.domain.ids import ChannelId, DeliveryId, Reference, RunId, WorkspaceId
-from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
 from recado.features.dispatch.plans import load_plan
+from recado.features.limits.asks import Asking
 from recado.platform.runtime import Runtime
 
 

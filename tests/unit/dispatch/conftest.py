@@ -11,8 +11,8 @@ from recado.domain import limits
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.domain.limits import Path, Scope
 from recado.domain.pacing import UNLIMITED, Pacing
-from recado.features.dispatch import paths
-from recado.features.dispatch.limiter import OPENED, ChannelLimiter
+from recado.features.limits import paths
+from recado.features.limits.limiter import OPENED, ChannelLimiter
 from recado.platform.redis import connect, key
 
 _workspaces = itertools.count(700_000_001)  # of nobody else in these servers

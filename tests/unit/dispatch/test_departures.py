@@ -16,13 +16,13 @@ from recado.domain.limits import Path
 from recado.domain.pacing import PRESETS
 from recado.domain.rendering import parse
 from recado.features.channels.service import OpenChannel
-from recado.features.dispatch.asks import Asking
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.departures import Answer, Departed, Departures
-from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Plan, Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
+from recado.features.limits.asks import Asking
+from recado.features.limits.limiter import ChannelLimiter, Grant
 from recado.platform import pulse
 from recado.providers.base import Message, Text
 from recado.providers.registry import provider

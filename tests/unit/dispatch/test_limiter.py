@@ -14,10 +14,10 @@ from tests.unit.dispatch.conftest import open_books, path_of
 from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
 from recado.domain.limits import Kind, Limit, Scope, of_contact, pair, tier
 from recado.domain.pacing import INTERVAL_JITTER, UNLIMITED, Pacing
-from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.limiter import BooksClosed, ChannelLimiter, Grant, LeaseLost
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
+from recado.features.limits.asks import Asking
+from recado.features.limits.limiter import BooksClosed, ChannelLimiter, Grant, LeaseLost
 from recado.platform.redis import key
 
 FREE = UNLIMITED

@@ -13,8 +13,8 @@ from tests.unit.dispatch.conftest import open_books
 
 from recado.domain.ids import ContactId, DeliveryId, Reference, RunId, WorkspaceId
 from recado.domain.limits import DAY, HOUR, Kind, Limit, Path, Scope
-from recado.features.dispatch.asks import Asking, width_us
-from recado.features.dispatch.limiter import Limiter
+from recado.features.limits.asks import Asking, width_us
+from recado.features.limits.limiter import Limiter
 from recado.platform.redis import key
 
 SECOND = 1_000_000

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from recado.domain.ids import Reference
 from recado.domain.pacing import Pacing
-from recado.features.dispatch.limiter import ChannelLimiter, Grant
 from recado.features.dispatch.plans import Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
+from recado.features.limits.limiter import ChannelLimiter, Grant
 from recado.platform import clock, logging, pulse
 
 log = logging.get(__name__)

@@ -20,7 +20,6 @@ from recado.domain.retry import Verdict
 from recado.features.dispatch.departures import Departures
 from recado.features.dispatch.leases import Lease
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import LeaseLost
 from recado.features.dispatch.mood import Mood
 from recado.features.dispatch.plans import ChannelPlan, Rest
 from recado.features.dispatch.recorder import Recorder
@@ -28,6 +27,7 @@ from recado.features.dispatch.records import Result
 from recado.features.dispatch.sender import Sender
 from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turnstile import CLAIM_AHEAD_SECONDS, HOLD_SECONDS, Passed, Turnstile
+from recado.features.limits.limiter import LeaseLost
 from recado.platform import clock, logging, outages
 from recado.platform.runtime import Runtime
 from recado.providers.base import Transport

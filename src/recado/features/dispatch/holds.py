@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from recado.domain.ids import RunId
 from recado.domain.limits import Kind, Limit, Path
-from recado.features.dispatch.limiter import Grant
+from recado.features.limits.limiter import Grant
 
 TOLD_FROM_SECONDS = 2.0  # shorter waits are the ordinary course of things
 PLENTY = 1_000_000

@@ -12,19 +12,9 @@ from recado.features.dispatch import (
     sleepers,
     takeover,
 )
-from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.books import LONGEST_UNRECORDED, Books
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.finishing import finish_runs
-from recado.features.dispatch.installation import Installation
 from recado.features.dispatch.leases import SQL, Lease
-from recado.features.dispatch.limiter import (
-    BooksClosed,
-    ChannelLimiter,
-    Closed,
-    Grant,
-    LeaseLost,
-)
 from recado.features.dispatch.plans import ChannelPlan, Ready, load_plan
 from recado.features.dispatch.records import Result, record
 from recado.features.dispatch.rota import Rota
@@ -32,6 +22,16 @@ from recado.features.dispatch.transactions import short
 from recado.features.dispatch.unknowns import Unsure
 from recado.features.gates import service as gates
 from recado.features.gates.service import OPEN
+from recado.features.limits.asks import Asking
+from recado.features.limits.books import LONGEST_UNRECORDED, Books
+from recado.features.limits.installation import Installation
+from recado.features.limits.limiter import (
+    BooksClosed,
+    ChannelLimiter,
+    Closed,
+    Grant,
+    LeaseLost,
+)
 from recado.platform import clock, logging
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime

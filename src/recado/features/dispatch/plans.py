@@ -17,13 +17,14 @@ from recado.domain.runs import RunState
 from recado.domain.schedules import Verdict
 from recado.features.channels.models import Channel
 from recado.features.channels.service import OpenChannel, opened_channel
-from recado.features.dispatch import contents, hours, paths
-from recado.features.dispatch.asks import Asking
+from recado.features.dispatch import contents, hours
 from recado.features.dispatch.claims import Claim
 from recado.features.dispatch.contents import Recipe
 from recado.features.dispatch.hours import Hours
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.records import Result
+from recado.features.limits import paths
+from recado.features.limits.asks import Asking
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.runtime import Runtime

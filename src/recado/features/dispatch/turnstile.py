@@ -12,13 +12,13 @@ from recado.domain.limits import Limit
 from recado.features.dispatch.departures import Departed, Departures
 from recado.features.dispatch.holds import Holds
 from recado.features.dispatch.ledger import Ledger
-from recado.features.dispatch.limiter import Grant
 from recado.features.dispatch.plans import ChannelPlan, Ready
 from recado.features.dispatch.records import Result
 from recado.features.dispatch.supply import Supply
 from recado.features.dispatch.transactions import AWAY
 from recado.features.dispatch.turns import Turns
 from recado.features.gates.service import GRANT_LIFE
+from recado.features.limits.limiter import Grant
 from recado.platform import logging
 
 log = logging.get(__name__)

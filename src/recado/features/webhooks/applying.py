@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
 from recado.domain.phones import phone_key
 from recado.features.contacts import consent, reach
-from recado.features.dispatch import leases, limiter, progress_feed
+from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
+from recado.features.limits import limiter
 from recado.features.webhooks import faults
 from recado.features.webhooks.routes import SQL
 from recado.platform import clock, logging, metrics

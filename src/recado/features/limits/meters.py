@@ -9,10 +9,9 @@ from recado.domain.ids import CampaignId, ChannelId, RunId, WorkspaceId
 from recado.domain.limits import Limit, Path
 from recado.features.channels import service as channels
 from recado.features.channels.service import OpenChannel
-from recado.features.dispatch import paths
-from recado.features.dispatch.books import Books
-from recado.features.dispatch.leases import SQL
-from recado.features.dispatch.limiter import BooksClosed, Grant, Limiter
+from recado.features.limits import paths
+from recado.features.limits.books import SQL, Books
+from recado.features.limits.limiter import BooksClosed, Grant, Limiter
 from recado.features.settings import service as settings
 from recado.platform import clock
 from recado.platform.postgres import Row

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 
 from recado.domain.ids import ChannelId, Reference, RunId, WorkspaceId
 from recado.domain.limits import Kind, Limit, Path, Scope
-from recado.features.dispatch.asks import SECOND_US, Asking, Book, Sheet, book_key, life_ms
 from recado.features.gates.service import contact_gate, run_gate
+from recado.features.limits.asks import SECOND_US, Asking, Book, Sheet, book_key, life_ms
 from recado.platform.redis import key, script
 
 OPENED = "limits"  # where it is noted whose books are complete

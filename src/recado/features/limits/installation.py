@@ -9,10 +9,10 @@ from dataclasses import replace
 from recado.domain import limits
 from recado.domain.ids import RunId
 from recado.domain.limits import Path, Scope
-from recado.features.dispatch.asks import Asking
-from recado.features.dispatch.books import INSTALLATION, Books
-from recado.features.dispatch.limiter import BooksClosed, Grant, Limiter
-from recado.features.dispatch.paths import UNLIMITED
+from recado.features.limits.asks import Asking
+from recado.features.limits.books import INSTALLATION, Books
+from recado.features.limits.limiter import BooksClosed, Grant, Limiter
+from recado.features.limits.paths import UNLIMITED
 from recado.platform import settings
 from recado.platform.runtime import Runtime
 

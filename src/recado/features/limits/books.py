@@ -22,15 +22,16 @@ from recado.domain import limits
 from recado.domain.ids import ContactId, WorkspaceId
 from recado.domain.limits import PAIR_BURST, Kind, Limit, Scope
 from recado.domain.pacing import INTERVAL_JITTER
-from recado.features.dispatch.asks import SECOND_US, book_key, life_ms
-from recado.features.dispatch.leases import SQL
-from recado.features.dispatch.limiter import OPENED
 from recado.features.gates.service import GRANT_LIFE
+from recado.features.limits.asks import SECOND_US, book_key, life_ms
+from recado.features.limits.limiter import OPENED
 from recado.platform import logging
 from recado.platform.postgres import Database, Row, Transaction
 from recado.platform.redis import key, script
+from recado.platform.sql import load
 
 log = logging.get(__name__)
+SQL = load(__package__ or "")
 
 CLAIM_SECONDS = 15  # a filler that died holds the others up for so long
 BUSY_SECONDS = 0.05  # between two looks at whether another filler is done
