@@ -8,7 +8,12 @@ import aiohttp
 import pytest
 from psycopg.types.json import Jsonb
 from tests import factories
-from tests.integration.dispatch.driving import Number, Simulator, known_to_redis
+from tests.integration.dispatch.driving import (
+    Number,
+    Simulator,
+    kept_from_workers,
+    known_to_redis,
+)
 from tests.integration.dispatch.own import own_database, own_runtime
 from tests.integration.dispatch.stack import Product, Stack, running
 from tests.support.processes import Installation
@@ -37,8 +42,10 @@ async def simulator(installation: Installation) -> AsyncIterator[Simulator]:
 async def number(
     simulator: Simulator, runtime: Runtime, transport: AiohttpTransport, workspace: WorkspaceId
 ) -> Number:
-    """A channel that no worker process drives, as nobody has woken it."""
-    return await _number(runtime, transport, workspace, perSecond=200)
+    """A channel that no worker process drives, whoever wakes it."""
+    made = await _number(runtime, transport, workspace, perSecond=200)
+    await kept_from_workers(made)
+    return made
 
 
 @pytest.fixture
@@ -48,7 +55,9 @@ def new_number(
     """Makes further channels."""
 
     async def make(**pacing: Any) -> Number:
-        return await _number(runtime, transport, workspace, **pacing)
+        made = await _number(runtime, transport, workspace, **pacing)
+        await kept_from_workers(made)
+        return made
 
     return make
 

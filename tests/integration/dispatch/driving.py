@@ -47,6 +47,18 @@ async def known_to_redis(
     await limiter.take([])
 
 
+async def kept_from_workers(number: "Number") -> None:
+    """Have no worker process drive a channel that is woken: the test does it."""
+    await number.execute(
+        "INSERT INTO drive (workspace_id, channel_id, owner, lease_until)"
+        " VALUES (%(workspace)s, %(channel)s, 'a test', now() + interval '1 hour')"
+        " ON CONFLICT (workspace_id, channel_id)"
+        " DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until",
+        workspace=number.workspace_id,
+        channel=number.channel_id,
+    )
+
+
 @dataclass
 class Simulator:
     """What the simulator knows, and what it is told to do."""

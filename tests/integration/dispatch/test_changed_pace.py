@@ -39,6 +39,7 @@ async def test_a_saved_pace_holds_for_the_very_next_message(
     wish = {"preset": "cloud"} if own else {}
     await api("PUT", saved_at, {**wish, "perMinute": 4})
     number = await new_number(**own)
+    await number.execute("DELETE FROM drive")  # a worker process is to drive it
     run = await number.run(12)
     async with number.runtime.db.workspace(number.workspace_id) as tx:
         await leases.wake(tx, [number.channel_id], clock.now())

@@ -28,7 +28,7 @@ class Driven(Limiter):
 
     def __init__(self, redis: "Redis", tenant: WorkspaceId) -> None:
         super().__init__(redis, key(tenant))
-        package = files("recado.features.dispatch")
+        package = files("recado.features.limits")
         source = package.joinpath("reserve.lua").read_text(encoding="utf-8")
         assert source.count("redis.call('TIME')") == 1
         real = redis.register_script(source.replace("redis.call('TIME')", "cjson.decode(ARGV[2])"))
