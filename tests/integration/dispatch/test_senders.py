@@ -161,16 +161,20 @@ async def test_a_number_whose_token_has_expired_is_stepped_in_for_at_once(
         {"fault": {"kind": "error", "code": 190}, "match": {"channel": one.number}, "count": 1}
     )
 
+    async def asked_for() -> int:
+        """How often it was asked that others step in."""
+        async with one.runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
+            return int(
+                await tx.value(
+                    "SELECT count(*) FROM procrastinate_jobs WHERE task_name ="
+                    " 'dispatch:fail_over' AND args ->> 'workspace_id' = %(workspace)s",
+                    workspace=str(one.workspace_id),
+                )
+            )
+
     async def freed() -> bool:
         """By whoever has the job: a worker process, if there is one, or this test."""
-        async with one.runtime.db.system() as tx, tx.taking("recado_jobs", schema="procrastinate"):
-            waits = await tx.value(
-                "SELECT 1 FROM procrastinate_jobs WHERE task_name = 'dispatch:fail_over'"
-                " AND status = 'todo' AND args ->> 'workspace_id' = %(workspace)s",
-                workspace=str(one.workspace_id),
-            )
-        if waits:
-            await failover.set_free(one.runtime, one.workspace_id)
+        await failover.set_free(one.runtime, one.workspace_id)
         return not any(
             row["sender_id"] == one.channel_id and row["status"] == "pending"
             for row in await one.deliveries(run_id)
@@ -178,6 +182,7 @@ async def test_a_number_whose_token_has_expired_is_stepped_in_for_at_once(
 
     async with asyncio.timeout(60):
         await one.driver().drive()
+        assert await asked_for() == 1
         await until(freed, "the others' turn")
         # Being woken, they may be a worker process's by now.
         await asyncio.gather(two.driver().drive(), three.driver().drive())
