@@ -3,6 +3,7 @@
 Redis is never the truth: whatever is kept there can be rebuilt from PostgreSQL.
 """
 
+from functools import cache
 from importlib.resources import files
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -38,4 +39,10 @@ def key(workspace_id: WorkspaceId, *parts: object) -> str:
 
 def script(redis: "Redis", package: str, name: str) -> AsyncScript:
     """A Lua script that stands beside a package's code, loaded again after a flush by itself."""
-    return redis.register_script(files(package).joinpath(name).read_text(encoding="utf-8"))
+    return redis.register_script(_source(package, name))
+
+
+@cache
+def _source(package: str, name: str) -> str:
+    """Read once a process: every driver of a channel has scripts of its own."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")

@@ -62,7 +62,10 @@ class Counter(Protocol):
         ...
 
     def refused(self, fault: Fault) -> Answer:
-        """The answer under a fault of the kinds error, error_in_200, rate_limited, disconnect."""
+        """The answer under a fault that the provider has words for; they may be raised instead.
+
+        Of the kinds error, error_in_200, rate_limited, disconnect, server_error_after_accept.
+        """
         ...
 
 
@@ -90,9 +93,9 @@ async def carry(
     )
     fault = verdict.answer
     if fault is not None and fault.kind not in _ACCEPTING:
+        await _pause(verdict)
         if fault.kind not in _WORDED:
             world.journal.reject(fault.kind)
-        await _pause(verdict)
         return await _refuse(fault, request, counter.refused)
     at = world.clock.now()
     message_id = counter.message_id(drawn)
@@ -146,10 +149,16 @@ class Step(NamedTuple):
     leaves: float
 
 
-def steps(settings: Settings, drawn: bytes, verdict: Verdict) -> list[Step]:
-    """What is told of an accepted message, with the faults of callbacks applied."""
+def steps(
+    settings: Settings, drawn: bytes, verdict: Verdict, outcome: Fault | None = None
+) -> list[Step]:
+    """What is told of an accepted message, with the faults of callbacks applied.
+
+    ``outcome``: how it fails, where no fault says so.
+    """
     held = 0.0 if verdict.held is None else seconds(verdict.held, DEFAULT_LATE_MS)
-    plan = [(name, held + delay) for name, delay in _plan(settings, drawn, verdict.outcome)]
+    fails = verdict.outcome or outcome
+    plan = [(name, held + delay) for name, delay in _plan(settings, drawn, fails)]
     leave = [delay for _, delay in plan]
     if plan and verdict.callback("reordered", plan[-1][0]):
         leave.reverse()

@@ -124,11 +124,11 @@ class Sheet:
 
     def asked(self, *, lease: str, off: Sequence[str]) -> dict[str, Any]:
         """The question as the script wants it."""
-        open_marks = set(self.marks())
+        marks = self.marks()
         return {
             "lease": lease,
-            "marks": self.marks(),
-            "off": [mark for mark in off if mark not in open_marks],
+            "marks": marks,
+            "off": [mark for mark in off if mark not in marks],
             "books": [_written(book.limit) for book in self.books],
             "paths": self.paths,
             "attempts": self.attempts,

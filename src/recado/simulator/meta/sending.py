@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import NamedTuple
 
-from recado.simulator.faults import Candidate, Fault, Verdict
-from recado.simulator.journal import Accepted
+from recado.simulator.faults import Fault, Verdict
 from recado.simulator.meta import responses
 from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, lookup
@@ -13,16 +12,11 @@ from recado.simulator.meta.media import MediaStore
 from recado.simulator.meta.messages import Outgoing, ReadMark, read
 from recado.simulator.meta.templates import default_templates, fill
 from recado.simulator.meta.webhooks import Pricing, Status, Update, callback_error
-from recado.simulator.seeded import draw, portion
-from recado.simulator.wire import HTML, Answer, Dropped, Request
+from recado.simulator.passage import DEFAULT_RETRY_AFTER, Letter, carry, steps
+from recado.simulator.wire import Answer, Request
 from recado.simulator.world import World
 
 PROVIDER = "meta"
-DEFAULT_HANG_MS = 60_000
-DEFAULT_LATE_MS = 5_000
-DEFAULT_LATENCY_MS = 1_000
-DEFAULT_RETRY_AFTER = 5
-BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 
 
 class Sending:
@@ -56,51 +50,18 @@ class Sending:
             per_second=settings.messages_per_second,
             pair_rate=settings.pair_rate,
         )
+        letter = Letter(
+            PROVIDER,
+            channel,
+            message.to,
+            message.wa_id,
+            message.kind,
+            message.text,
+            message.reference,
+        )
+        counter = _Counter(world, number, message, category)
         sequence = number.next_sequence(message.to)
-        drawn = draw(settings.seed, PROVIDER, channel, message.to, sequence)
-        verdict = world.faults.decide(
-            Candidate(PROVIDER, channel, (message.to, message.wa_id), message.kind, message.text),
-            lambda place: portion(draw(settings.seed, "fault", place, drawn.hex()), 0),
-        )
-        if verdict.answer is not None and not _accepts(verdict.answer):
-            await _pause(verdict)
-            return await self._refuse(verdict.answer, request, number)
-        answer = self._accept(number, message, drawn, verdict, at=at, category=category)
-        await _pause(verdict)
-        if verdict.answer is not None:
-            return await _spoil(verdict.answer, answer, request)
-        return answer
-
-    def _accept(
-        self,
-        number: Number,
-        message: Outgoing,
-        drawn: bytes,
-        verdict: Verdict,
-        *,
-        at: float,
-        category: str,
-    ) -> Answer:
-        wamid = responses.message_id(message.wa_id, drawn)
-        self._world.journal.accept(
-            Accepted(
-                at=at,
-                provider=PROVIDER,
-                channel=number.metadata.phone_number_id,
-                to=message.to,
-                text=message.text,
-                reference=message.reference,
-                id=wamid,
-                kind=message.kind,
-            )
-        )
-        self._call_back(number, message, wamid, drawn, verdict, at=at, category=category)
-        status = None
-        if message.kind == "template":
-            status = "held_for_quality_assessment" if verdict.held else "accepted"
-        return responses.accepted(
-            to=message.input, wa_id=message.wa_id, wamid=wamid, message_status=status
-        )
+        return await carry(world, request, letter, counter, sequence=sequence)
 
     def _complete(self, asked: Outgoing, number: Number) -> tuple[Outgoing, str]:
         """The message with a template's text filled in, and the category it is charged as."""
@@ -117,93 +78,63 @@ class Sending:
         filled = fill(asked.body, own or default_templates(), closed=closed)
         return asked._replace(text=filled.text), filled.category
 
-    async def _refuse(self, fault: Fault, request: Request, number: Number) -> Answer:
-        if fault.kind in ("error", "error_in_200", "rate_limited", "disconnect"):
-            raise _refusal(fault, number)
-        self._world.journal.reject(fault.kind)
-        if fault.kind == "html":
-            return Answer(fault.http or 502, BAD_GATEWAY, HTML)
-        if fault.kind == "hang":
-            await _gone_within(request, fault)
-        raise Dropped
 
-    def _call_back(
-        self,
-        number: Number,
-        message: Outgoing,
-        wamid: str,
-        drawn: bytes,
-        verdict: Verdict,
-        *,
-        at: float,
-        category: str,
-    ) -> None:
-        route = number.route
-        if route is None:
+class _Counter(NamedTuple):
+    world: World
+    number: Number
+    message: Outgoing
+    category: str
+
+    def message_id(self, drawn: bytes) -> str:
+        """Meta's wamid."""
+        return responses.message_id(self.message.wa_id, drawn)
+
+    def accepted(self, message_id: str, drawn: bytes, verdict: Verdict, at: float) -> Answer:
+        """200 with the id; of a template also whether it is held back."""
+        message = self.message
+        self._tell(message_id, drawn, verdict, at)
+        status = None
+        if message.kind == "template":
+            status = "held_for_quality_assessment" if verdict.held else "accepted"
+        return responses.accepted(
+            to=message.input, wa_id=message.wa_id, wamid=message_id, message_status=status
+        )
+
+    def refused(self, fault: Fault) -> Answer:
+        """Never returns: Meta's refusals are raised.
+
+        Raises:
+            Refusal: What the fault stands for.
+
+        """
+        raise _refusal(fault, self.number)
+
+    def _tell(self, wamid: str, drawn: bytes, verdict: Verdict, at: float) -> None:
+        number, message, settings = self.number, self.message, self.world.settings
+        if number.route is None:
             return
         in_window = number.in_window(message.wa_id, at)
         outcome = verdict.outcome
-        if self._world.settings.window and message.kind != "template" and not in_window:
+        if settings.window and message.kind != "template" and not in_window:
             outcome = outcome or Fault("async_error", code=131047)
-        held = 0.0 if verdict.held is None else _seconds(verdict.held, DEFAULT_LATE_MS)
-        plan = [(name, held + delay) for name, delay in self._plan(drawn, outcome)]
-        leave = [delay for _, delay in plan]
-        if plan and verdict.callback("reordered", plan[-1][0]):
-            leave.reverse()
+        free = in_window and self.category == "service"
         pricing = Pricing(
-            billable=not (in_window and category == "service"),
-            type="free_customer_service" if in_window and category == "service" else "regular",
-            category=category,
+            billable=not free,
+            type="free_customer_service" if free else "regular",
+            category=self.category,
         )
-        schedule = self._world.outbox.schedule
-        for (name, delay), leaves in zip(plan, leave, strict=True):
-            if verdict.callback("lost", name):
-                continue
-            late = verdict.callback("late", name)
-            wait = leaves + (0.0 if late is None else _seconds(late, DEFAULT_LATE_MS))
+        for step in steps(settings, drawn, verdict, outcome):
             status = Status(
                 wamid,
-                name,
-                str(int(at + delay)),
+                step.status,
+                str(int(at + step.happens)),
                 message.wa_id,
                 message.reference,
-                pricing if name in ("sent", "delivered") else None,
-                [_failure(outcome)] if outcome and name == "failed" else None,
+                pricing if step.status in ("sent", "delivered") else None,
+                [_failure(outcome)] if outcome and step.status == "failed" else None,
             )
             update = Update(number.waba_id, number.metadata, status=status)
-            schedule(route, update, delay=wait)
-            if verdict.callback("doubled", name):
-                again = wait + 2 * self._world.settings.batch_ms / 1000
-                schedule(route, update, delay=again)
-
-    def _plan(self, drawn: bytes, outcome: Fault | None) -> list[tuple[str, float]]:
-        """The statuses to come, each with its delay in seconds."""
-        settings = self._world.settings
-
-        def delay(ms: int, place: int) -> float:
-            return ms / 1000 * (1 + settings.jitter * portion(drawn, place))
-
-        # The first nine bytes of the draw are the message's id: chance comes from behind them.
-        sent = ("sent", delay(settings.sent_ms, 3))
-        if outcome is not None:
-            ms = settings.delivered_ms if outcome.ms is None else outcome.ms
-            failed = ("failed", delay(ms, 4))
-            return [sent, failed] if outcome.after_sent else [failed]
-        plan = [sent]
-        if portion(drawn, 6) < settings.delivered_share:
-            plan.append(("delivered", delay(settings.delivered_ms, 4)))
-            if portion(drawn, 7) < settings.read_share:
-                plan.append(("read", delay(settings.read_ms, 5)))
-        return plan
-
-
-async def _pause(verdict: Verdict) -> None:
-    if verdict.delay is not None:
-        await asyncio.sleep(_seconds(verdict.delay, DEFAULT_LATENCY_MS))
-
-
-def _accepts(fault: Fault) -> bool:
-    return fault.kind in ("accept_then_drop", "accept_then_hang", "server_error_after_accept")
+            self.world.outbox.schedule(number.route, update, delay=step.leaves)
 
 
 def _refusal(fault: Fault, number: Number) -> Refusal:
@@ -217,6 +148,9 @@ def _refusal(fault: Fault, number: Number) -> Refusal:
             http=fault.http or 429,
             retry_after=DEFAULT_RETRY_AFTER if fault.retry_after is None else fault.retry_after,
         )
+    if fault.kind == "server_error_after_accept":
+        code = 131000 if fault.code is None else fault.code
+        return Refusal(code, fault.details, http=fault.http or 500)
     return Refusal(
         131000 if fault.code is None else fault.code,
         fault.details,
@@ -228,32 +162,3 @@ def _refusal(fault: Fault, number: Number) -> Refusal:
 def _failure(outcome: Fault) -> dict[str, object]:
     code = 131026 if outcome.code is None else outcome.code
     return callback_error(code, lookup(code), outcome.details)
-
-
-def _seconds(fault: Fault, default_ms: int) -> float:
-    return (default_ms if fault.ms is None else fault.ms) / 1000
-
-
-async def _spoil(fault: Fault, answer: Answer, request: Request) -> Answer:
-    """What an accepted message is answered with under a fault."""
-    if fault.kind == "accept_then_drop":
-        raise Dropped
-    if fault.kind == "server_error_after_accept":
-        code = 131000 if fault.code is None else fault.code
-        raise Refusal(code, fault.details, http=fault.http or 500)
-    if await _gone_within(request, fault):
-        raise Dropped
-    return answer
-
-
-async def _gone_within(request: Request, fault: Fault) -> bool:
-    """Wait, at most until the other side goes away; whether it did."""
-    seconds = _seconds(fault, DEFAULT_HANG_MS)
-    if request.disconnected is None:
-        await asyncio.sleep(seconds)
-        return False
-    try:
-        await asyncio.wait_for(request.disconnected(), seconds)
-    except TimeoutError:
-        return False
-    return True
