@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 CALLBACKS = Counter("recado_callbacks", "Callbacks received.", ["provider", "result"])
+EVENTS = Counter("recado_events", "Events in callbacks.", ["provider", "kind"])
 REPORTS = Counter("recado_reports", "Reported states applied.", ["status"])
 SENDS = Counter("recado_sends", "Requests to providers, by outcome.", ["provider", "result"])
 SEND_SECONDS = Histogram("recado_send_seconds", "Time from request to answer.", ["provider"])

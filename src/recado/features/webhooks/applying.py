@@ -1,40 +1,25 @@
 """Turning stored callbacks into states of deliveries, in bulk."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
-from recado.domain.phones import phone_key
 from recado.features.contacts import consent, reach
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
-from recado.features.limits import limiter
+from recado.features.inbox import receiving
 from recado.features.webhooks import faults
 from recado.features.webhooks.routes import SQL
-from recado.platform import clock, logging, metrics
+from recado.features.webhooks.sorting import STATUSES, sort
+from recado.platform import clock, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
-from recado.providers.events import CallEvent, FromPerson, InboundEvent, StatusEvent
-from recado.providers.registry import provider as provider_named
-
-log = logging.get(__name__)
+from recado.providers.events import StatusEvent
 
 BATCH = 200
 LARGEST_NUMBER = 2**15 - 1  # of a part or an attempt, as the tables count them
-# A provider's word → our state. Meta: "played" is said of voice messages that were heard.
-STATUSES: Mapping[str, str] = {
-    "sent": "sent",
-    "delivered": "delivered",
-    "read": "read",
-    "played": "read",
-    "failed": "failed",
-}
 
 
 async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
@@ -47,77 +32,26 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
             rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH)
             if not rows:
                 return applied
-            reports, written, errors = _events(rows)
-            if written:  # first, as contacts are locked before deliveries
-                await _note_conversations(tx, written)
-            moved = await _apply(tx, reports) if reports else []
+            batch = sort(rows)
+            # In transactions of its own and before these callbacks count as applied: contacts are
+            # never locked after deliveries, and what a crash cuts short is taken in again.
+            await receiving.take_in(runtime, workspace_id, batch.people)
+            moved = await _apply(tx, batch.reports) if batch.reports else []
             for row in moved:
                 await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
             await tx.run(
                 SQL["processed"],
                 workspace_id=workspace_id,
                 ids=[row["id"] for row in rows],
-                errors=errors,
+                errors=batch.errors,
             )
         await _note_reach(runtime, workspace_id, moved)
-        await faults.heed(runtime, workspace_id, reports, moved)
-        await _count_inbound(runtime, workspace_id, written)
+        await faults.heed(runtime, workspace_id, batch.reports, moved)
         applied += len(rows)
         await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
         campaigns = [CampaignId(row["campaign_id"]) for row in moved]
         if campaigns:
             await progress_feed.publish(runtime.redis, workspace_id, campaigns)
-
-
-def _events(
-    rows: Sequence[Mapping[str, Any]],
-) -> tuple[
-    list[tuple[ChannelId, StatusEvent]], list[tuple[ChannelId, FromPerson]], list[str | None]
-]:
-    """What was reported, what was written to us, and what made a callback unreadable."""
-    reports: list[tuple[ChannelId, StatusEvent]] = []
-    written: list[tuple[ChannelId, FromPerson]] = []
-    errors: list[str | None] = []
-    for row in rows:
-        try:
-            events = provider_named(row["provider"]).parse(row["body"], arrived=row["received_at"])
-        except ValueError as error:
-            log.warning("callback unreadable", callback=row["id"], error=str(error))
-            errors.append(str(error)[:500])
-            continue
-        errors.append(None)
-        channel = ChannelId(row["channel_id"])
-        for event in events:
-            if isinstance(event, StatusEvent) and event.status in STATUSES:
-                reports.append((channel, event))
-            elif isinstance(event, InboundEvent) or (
-                isinstance(event, CallEvent) and event.incoming
-            ):  # Meta: a call opens a conversation as a message does
-                written.append((channel, event))
-    return reports, written, errors
-
-
-async def _count_inbound(
-    runtime: Runtime, workspace_id: WorkspaceId, written: Sequence[tuple[ChannelId, FromPerson]]
-) -> None:
-    """With Redis away nothing leaves either, so there is no limit to count against."""
-    if written:
-        with suppress(RedisError, OSError):
-            counts = Counter(channel for channel, _ in written)
-            await limiter.count_inbound(runtime.redis, workspace_id, counts)
-
-
-async def _note_conversations(
-    tx: Transaction, written: Sequence[tuple[ChannelId, FromPerson]]
-) -> None:
-    """Remember to which number each contact has written; of strangers nothing is kept."""
-    await tx.run(
-        SQL["note_conversations"],
-        workspace_id=tx.workspace_id,
-        channels=[channel for channel, _ in written],
-        keys=[phone_key(event.sender) for _, event in written],
-        times=[event.at for _, event in written],
-    )
 
 
 async def _apply(

@@ -1,0 +1,71 @@
+"""Sorting what stored callbacks say by who is to hear of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from recado.domain.ids import ChannelId
+from recado.platform import logging, metrics
+from recado.providers.events import (
+    CallbackEvent,
+    EchoEvent,
+    FromPerson,
+    OtherEvent,
+    StatusEvent,
+)
+from recado.providers.registry import provider as provider_named
+
+log = logging.get(__name__)
+
+# A provider's word → our state. Meta: "played" is said of voice messages that were heard.
+STATUSES: Mapping[str, str] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "played": "read",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What some callbacks say, each event with the channel that it came through.
+
+    Attributes:
+        reports: States of messages, in words of `STATUSES`.
+        people: Somebody wrote, called, reacted, or typed on our own phone.
+        news: What concerns numbers, accounts, templates and connections.
+        errors: For each callback what made it unreadable, or None.
+    """
+
+    reports: list[tuple[ChannelId, StatusEvent]] = field(default_factory=list)
+    people: list[tuple[ChannelId, CallbackEvent]] = field(default_factory=list)
+    news: list[tuple[ChannelId, CallbackEvent]] = field(default_factory=list)
+    errors: list[str | None] = field(default_factory=list)
+
+
+def sort(rows: Sequence[Mapping[str, Any]]) -> Batch:
+    """Read stored callbacks; what nobody knows is counted and left."""
+    batch = Batch()
+    for row in rows:
+        try:
+            events = provider_named(row["provider"]).parse(row["body"], arrived=row["received_at"])
+        except ValueError as error:
+            log.warning("callback unreadable", callback=row["id"], error=str(error))
+            batch.errors.append(str(error)[:500])
+            continue
+        batch.errors.append(None)
+        for event in events:
+            metrics.EVENTS.labels(row["provider"], type(event).__name__).inc()
+            _put(batch, ChannelId(row["channel_id"]), event)
+    return batch
+
+
+def _put(batch: Batch, channel: ChannelId, event: CallbackEvent) -> None:
+    if isinstance(event, StatusEvent):
+        if event.status in STATUSES:
+            batch.reports.append((channel, event))
+    elif isinstance(event, FromPerson | EchoEvent):
+        batch.people.append((channel, event))
+    elif not isinstance(event, OtherEvent):
+        batch.news.append((channel, event))
