@@ -11,8 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,18 +230,6 @@ def spent(before: tuple[float, float], after: tuple[float, float], messages: int
         (late - early) / messages * 1000 for early, late in zip(before, after, strict=True)
     )
     return f"processor for 1,000 messages: {driving:.2f} s to drive, {jobs:.2f} s for callbacks"
-
-
-def densest(times: Sequence[float], width: float) -> int:
-    """The most that any window of this width (seconds) holds; the times are sorted."""
-    inside: deque[float] = deque()
-    most = 0
-    for at in times:
-        inside.append(at)
-        while inside[0] <= at - width:
-            inside.popleft()
-        most = max(most, len(inside))
-    return most
 
 
 def judged(value: float, target: float, *, most: bool) -> str:

@@ -11,8 +11,10 @@ import time
 from itertools import pairwise
 from typing import Any
 
+from tests.support.counting import densest
+
 from benchmarks._sendlog import departures
-from benchmarks._stage import Stage, densest, judged, spent, stage, until
+from benchmarks._stage import Stage, judged, spent, stage, until
 
 WORKERS = 3
 LATENCY_MS = 60

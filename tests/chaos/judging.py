@@ -1,7 +1,7 @@
 """What the chaos has done, counted: from the send log, the simulator, and the rows themselves."""
 
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +11,6 @@ from tests.integration.dispatch.stack import Product
 
 # A stretch that is shorter says little about a pace.
 SHORTEST_STRETCH = 1.0
-
-
-def densest(times: Sequence[float], width: float) -> int:
-    """The most that any span of this width (in the unit of the times, which are sorted) holds."""
-    inside: deque[float] = deque()
-    most = 0
-    for at in times:
-        inside.append(at)
-        while inside[0] <= at - width:
-            inside.popleft()
-        most = max(most, len(inside))
-    return most
 
 
 def calm(

@@ -9,6 +9,7 @@ from tests.chaos.blows import TAKE_OVER, Blow
 from tests.chaos.forms import Form
 from tests.chaos.judging import Lost, Use
 from tests.integration.dispatch.stack import Product
+from tests.support.counting import densest
 
 WIDTHS = {"perSecond": 1.0, "perMinute": 60.0, "capHourly": 3_600.0}
 FORGETTING = frozenset({"flush", "valkey"})
@@ -49,7 +50,7 @@ class Verdict:
     def windows(self) -> list[tuple[int, str, int, int]]:
         """Channel, limit, the most that any window held, what is allowed."""
         return [
-            (channel, key, judging.densest(self.sends.times[channel], width), int(pacing[key]))
+            (channel, key, densest(self.sends.times[channel], width), int(pacing[key]))
             for (channel, _), pacing in zip(self.made, self.form.pacing, strict=True)
             for key, width in WIDTHS.items()
             if key in pacing

@@ -1,28 +1,5 @@
-from tests.integration.api.product import (
-    address,
-    api,
-    finish_jobs,
-    http,
-    other_api,
-    other_workspace,
-    own_database_url,
-    own_redis_url,
-    owner,
-    runtime,
-)
-from tests.integration.campaigns.planning import planned, watch
+"""The product under test, and campaigns in it."""
 
-__all__ = [
-    "address",
-    "api",
-    "finish_jobs",
-    "http",
-    "other_api",
-    "other_workspace",
-    "own_database_url",
-    "own_redis_url",
-    "owner",
-    "planned",
-    "runtime",
-    "watch",
-]
+from tests.integration.api.product import *  # noqa: F403 - fixtures, by their names
+from tests.integration.campaigns.planning import planned as planned
+from tests.integration.campaigns.planning import watch as watch

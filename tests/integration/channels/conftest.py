@@ -1,25 +1,3 @@
-from tests.integration.api.product import (
-    address,
-    api,
-    finish_jobs,
-    http,
-    other_api,
-    other_workspace,
-    own_database_url,
-    own_redis_url,
-    owner,
-    runtime,
-)
+"""The product under test."""
 
-__all__ = [
-    "address",
-    "api",
-    "finish_jobs",
-    "http",
-    "other_api",
-    "other_workspace",
-    "own_database_url",
-    "own_redis_url",
-    "owner",
-    "runtime",
-]
+from tests.integration.api.product import *  # noqa: F403 - fixtures, by their names

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
+from tests.support.counting import densest
 from tests.unit.dispatch.conftest import open_books, path_of
 
 from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
@@ -317,16 +318,6 @@ async def test_a_restarted_redis_is_not_trusted(
     found = await limiter_of(2).take([])
     assert found.previous is None
     assert found.in_flight  # known to have been reserved, though others may be missing
-
-
-def densest(times: Sequence[float], width: float) -> int:
-    """The most that any window of this width holds, both of its ends included but one."""
-    most = start = 0
-    for end, at in enumerate(times):
-        while times[start] <= at - width:
-            start += 1
-        most = max(most, end - start + 1)
-    return most
 
 
 @pytest.mark.parametrize("seed", range(3))
