@@ -1,5 +1,4 @@
 """The product under test, and campaigns in it."""
 
 from tests.integration.api.product import *  # noqa: F403 - fixtures, by their names
-from tests.integration.campaigns.planning import planned as planned
-from tests.integration.campaigns.planning import watch as watch
+from tests.integration.campaigns.planning import planned, watch  # noqa: F401 - likewise
