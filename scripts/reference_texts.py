@@ -87,8 +87,8 @@ SETTINGS: Mapping[str, str] = {
     "RECADO_SIMULATOR_URL": "Where channels of the provider `simulator` find it.",
     "RECADO_ALLOW_PRIVATE_HOSTS": (
         "Whether requests may go to addresses that are not public, where one's own servers stand."
-        " Set it to `false` where strangers have workspaces: their notifications then reach public"
-        " addresses alone."
+        " Set it to `false` where strangers have workspaces: their providers and notifications then"
+        " lie on public addresses alone."
     ),
     "RECADO_LOG_LEVEL": "Least important event that is written to standard error.",
     "RECADO_METRICS_PORT": (

@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -25,23 +25,31 @@ def allowed(address: str, *, private: bool) -> bool:
             belongs to this machine's own link (a cloud's metadata among it) is never allowed.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
     return private or ip.is_global
 
 
-class _Resolver(AbstractResolver):
-    """Looks names up, and refuses what they stand for at the moment of connecting."""
+class Resolver(AbstractResolver):
+    """Looks names up, and refuses what they stand for at the moment of connecting.
 
-    def __init__(self, *, private: bool) -> None:
+    ``trusted``: names of our own installation's, which may stand for anything.
+    """
+
+    def __init__(self, *, private: bool, trusted: Collection[str] = ()) -> None:
         self._inner = ThreadedResolver()
         self._private = private
+        self._trusted = trusted
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
-        if not all(allowed(one["host"], private=self._private) for one in found):
+        if host not in self._trusted and not all(
+            allowed(one["host"], private=self._private) for one in found
+        ):
             raise Refused(f"{host} is not a public address")
         return found
 
@@ -49,11 +57,12 @@ class _Resolver(AbstractResolver):
         await self._inner.close()
 
 
-async def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> int:
-    """Send a body and return the answer's status; redirects are not followed.
+def check(url: str, *, private: bool) -> None:
+    """See to addresses that are written as numbers, as nobody looks those up.
 
     Raises:
-        OSError, aiohttp.ClientError, TimeoutError, ValueError: There was none.
+        Refused: It leads where a workspace has no business.
+        ValueError: It is no address.
     """
     host = urlsplit(url).hostname or ""
     try:
@@ -62,7 +71,16 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bo
         literal = False
     if literal and not allowed(host, private=private):
         raise Refused(f"{host} is not a public address")
-    connector = aiohttp.TCPConnector(resolver=_Resolver(private=private), use_dns_cache=False)
+
+
+async def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> int:
+    """Send a body and return the answer's status; redirects are not followed.
+
+    Raises:
+        OSError, aiohttp.ClientError, TimeoutError, ValueError: There was none.
+    """
+    check(url, private=private)
+    connector = aiohttp.TCPConnector(resolver=Resolver(private=private), use_dns_cache=False)
     async with (
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
         session.post(

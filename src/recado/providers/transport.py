@@ -4,9 +4,11 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from recado.platform import outbound, settings
 from recado.providers.base import HttpAnswer, HttpRequest
 from recado.providers.errors import GrantExpired, NoAnswer, NotSent
 
@@ -81,11 +83,24 @@ class _Request(aiohttp.ClientRequest):
 
 
 class AiohttpTransport:
-    """The Transport of a process; open it inside a running loop."""
+    """The Transport of a process; open it inside a running loop.
+
+    Workspaces name the addresses, so it goes only where `settings.Sending` lets them; the simulator
+    is the installation's own.
+    """
 
     def __init__(self, *, connections: int = 1000) -> None:
+        sending = settings.sending()
+        self._private = sending.allow_private_hosts
+        self._own = f"{sending.simulator_url.rstrip('/')}/"
+        own_name = urlsplit(self._own).hostname or ""
         self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=connections, ttl_dns_cache=300, keepalive_timeout=60),
+            connector=_Connector(
+                limit=connections,
+                resolver=outbound.Resolver(private=self._private, trusted={own_name}),
+                ttl_dns_cache=300,
+                keepalive_timeout=60,
+            ),
             request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -99,6 +114,8 @@ class AiohttpTransport:
         departure = _Departure(write_before, has_body=bool(request.body))
         token = _departure.set(departure)
         try:
+            if not request.url.startswith(self._own):
+                outbound.check(request.url, private=self._private)
             async with self._session.request(
                 request.method,
                 request.url,

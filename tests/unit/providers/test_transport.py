@@ -17,6 +17,7 @@ from tests.unit.providers.raw_server import (
     silent,
 )
 
+from recado.platform import settings
 from recado.providers import transport as transport_module
 from recado.providers.base import HttpRequest
 from recado.providers.errors import GrantExpired, NoAnswer, NotSent
@@ -253,3 +254,26 @@ async def test_when_many_grants_die_at_random_no_byte_of_theirs_leaves(
             sent += 1
         requests = sum(c.received.count(b"POST /messages") for c in server.connections)
     assert requests == sent
+
+
+async def test_numbers_on_private_addresses_are_refused_where_strangers_have_workspaces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(FINE) as server, serving(FINE) as simulator:
+        chosen = {"allow_private_hosts": False, "simulator_url": simulator.url.rstrip("/")}
+        sending = settings.sending().model_copy(update=chosen)
+        monkeypatch.setattr(settings, "sending", lambda: sending)
+        opened = AiohttpTransport()
+        try:
+            for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+                with pytest.raises(NotSent, match=r"not a public address|localhost"):
+                    await opened.send(post(url), timeout=TIMEOUT)
+            assert (await opened.send(post(f"{simulator.url}/x"), timeout=TIMEOUT)).status == 200
+        finally:
+            await opened.close()
+
+
+async def test_the_link_of_this_machine_is_refused_always(transport: AiohttpTransport) -> None:
+    for host in ("169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]"):
+        with pytest.raises(NotSent, match="public address"):
+            await transport.send(post(f"http://{host}/latest"), timeout=TIMEOUT)
