@@ -225,8 +225,13 @@ def same_person(one: str, other: str) -> bool:
     return phone_key(one) == phone_key(other)
 
 
-def timezone_of(e164: str) -> str | None:
+def timezone_of(phone: Phone) -> str | None:
     """The IANA time zone that the number's area lies in; None where there are several."""
+    return _timezone(phone.key if phone.region == BRAZIL else phone.e164[1:])
+
+
+def timezone_of_number(e164: str) -> str | None:
+    """The same for a number as it is kept."""
     try:
         return _timezone(phone_key(e164) if e164.startswith("+55") else e164[1:])
     except NumberParseException:

@@ -11,8 +11,6 @@ from recado.platform.runtime import Runtime
 
 IMAGE = {"type": "media", "media_type": "image", "link": "https://example.com/a.jpg"}
 TEMPLATE = {"type": "template", "name": "aviso", "language": "pt-BR", "parameters": ["{nome}"]}
-YES = {"id": "sim", "title": "Sim"}
-BUTTONS = {"type": "buttons", "text": "Você vem, {nome}?", "buttons": [YES]}
 
 
 @pytest.fixture
@@ -53,20 +51,6 @@ async def test_a_template_and_a_file_are_kept_as_they_will_be_sent(
             {**TEMPLATE, "parameters": {"header": {"type": "image", "link": "http://localhost/a"}}},
             "invalid_link",
             "content.parameters.header.link",
-        ),
-        ({**BUTTONS, "text": "{sobrenome}"}, "unknown_variable", None),
-        ({**BUTTONS, "text": " "}, "invalid_input", "content"),
-        ({**BUTTONS, "buttons": []}, "invalid_input", "content.buttons"),
-        ({**BUTTONS, "buttons": [YES] * 2}, "invalid_input", "content"),
-        (
-            {**BUTTONS, "buttons": [{**YES, "title": " "}]},
-            "invalid_input",
-            "content.buttons.0.title",
-        ),
-        (
-            {**BUTTONS, "buttons": [{**YES, "title": "a" * 21}]},
-            "invalid_input",
-            "content.buttons.0.title",
         ),
         ({"type": "poem"}, "invalid_input", "content"),
         ("text", "invalid_input", "content"),

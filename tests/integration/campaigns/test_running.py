@@ -110,20 +110,10 @@ async def test_a_started_campaign_reaches_everyone_once_and_completes_by_itself(
             "document",
             "Para {nome}",
         ),
-        (
-            {
-                "type": "buttons",
-                "text": "{nome}, você vem?",
-                "buttons": [{"id": "sim", "title": "Sim"}, {"id": "sair", "title": "Sair"}],
-                "footer": "Síndico",
-            },
-            "interactive",
-            "{nome}, você vem?",
-        ),
     ],
-    ids=["template", "media", "buttons"],
+    ids=["template", "media"],
 )
-async def test_all_but_text_reaches_each_contact_with_their_own_values_too(
+async def test_a_template_or_a_file_reaches_each_contact_with_their_own_values(
     real: tuple[Api, Runtime, WorkspaceId],
     installation: Installation,
     content: dict[str, Any],

@@ -18,6 +18,7 @@ from recado.platform.runtime import Runtime
 from recado.providers.meta import webhook
 
 _numbers = itertools.count(200_000_000_000_001)
+ACCOUNT = "300000000000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class Number:
             return answer.status
 
 
-async def connect(api: Api, workspace: WorkspaceId, *, app_secret: str = "segredo") -> Number:
+async def connect(
+    api: Api, workspace: WorkspaceId, *, app_secret: str = "segredo", account: str = ACCOUNT
+) -> Number:
     """Connect a number that nobody has yet."""
     number = str(next(_numbers))
     config = {
         "phone_number_id": number,
-        "waba_id": "300000000000001",
+        "waba_id": account,
         "access_token": "token",
         "app_secret": app_secret,
         "verify_token": f"confere-{number}",
@@ -89,10 +92,27 @@ def change(number: Number | str, *statuses: Mapping[str, Any]) -> dict[str, Any]
     return {"field": "messages", "value": value}
 
 
-def body(*changes: Mapping[str, Any]) -> bytes:
+def of_account(field: str, **value: Any) -> dict[str, Any]:
+    """What is new of an account, which the entry around it names."""
+    return {"field": field, "value": value}
+
+
+def entry(
+    *changes: Mapping[str, Any], account: str = ACCOUNT, at: int | None = None
+) -> dict[str, Any]:
+    """Changes of one account; ``at``: when they were sent, in seconds."""
+    told = {"id": account, "changes": list(changes)}
+    return told if at is None else {**told, "time": at}
+
+
+def callback(*entries: Mapping[str, Any]) -> bytes:
     """A callback as Meta posts it."""
-    entry = {"id": "300000000000001", "changes": list(changes)}
-    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+    return json.dumps({"object": "whatsapp_business_account", "entry": entries}).encode()
+
+
+def body(*changes: Mapping[str, Any]) -> bytes:
+    """A callback about one account's numbers."""
+    return callback(entry(*changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from recado.domain.phones import (
     phone_key,
     same_person,
     timezone_of,
+    timezone_of_number,
 )
 
 VECTORS = Path(__file__).parents[4] / "shared" / "providers" / "vectors" / "numbers.json"
@@ -244,11 +245,12 @@ def test_a_key_is_its_own_key_and_that_of_every_form(number: str) -> None:
 def test_the_time_zone_follows_from_the_number_where_there_is_only_one(
     raw: str, zone: str | None
 ) -> None:
-    assert timezone_of(parse(raw).e164) == zone
+    assert timezone_of(parse(raw)) == zone
+    assert timezone_of_number(parse(raw).e164) == zone
 
 
 def test_what_is_no_number_lies_in_no_zone() -> None:
-    assert timezone_of("nobody") is None
+    assert timezone_of_number("nobody") is None
 
 
 @given(st.text(max_size=40))

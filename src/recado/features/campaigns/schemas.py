@@ -79,42 +79,6 @@ class MediaContent(_Strict):
         return self
 
 
-class ReplyButton(_Strict):
-    """One that a person may tap; ``id`` comes back with the answer."""
-
-    id: Annotated[Words, Field(min_length=1, max_length=256)]
-    title: Annotated[Words, Field(min_length=1, max_length=20)]
-
-    @field_validator("id", "title")
-    @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("must not be blank")
-        return value
-
-
-class ButtonsContent(_Strict):
-    """A text with buttons under it; variables in text, header and footer.
-
-    Lengths by Meta's page on interactive messages as of 2026-09-11.
-    """
-
-    type: Literal["buttons"]
-    text: Annotated[Words, Field(min_length=1, max_length=1024)]
-    buttons: Annotated[list[ReplyButton], Field(min_length=1, max_length=3)]
-    header: Annotated[Words, Field(max_length=60)] = ""
-    footer: Annotated[Words, Field(max_length=60)] = ""
-
-    @model_validator(mode="after")
-    def _told_apart(self) -> "ButtonsContent":
-        if not self.text.strip():
-            raise ValueError("the text must not be blank")
-        for name in ("id", "title"):
-            if len({getattr(button, name) for button in self.buttons}) < len(self.buttons):
-                raise ValueError(f"each button needs a {name} of its own")
-        return self
-
-
 class TemplateContent(_Strict):
     """A template that Meta has approved, with what stands in place of its variables."""
 
@@ -139,12 +103,11 @@ UNNAMED: Final = "="
 Content = Annotated[
     Annotated[TextContent, Tag("=text")]
     | Annotated[MediaContent, Tag("=media")]
-    | Annotated[ButtonsContent, Tag("=buttons")]
     | Annotated[TemplateContent, Tag("=template")],
     Discriminator(
         _type_of,
         custom_error_type="content_type",
-        custom_error_message="type must be one of text, media, buttons, template",
+        custom_error_message="type must be one of text, media, template",
     ),
 ]
 

@@ -32,12 +32,13 @@ class Channel(Base):
 
 
 class ChannelRoute(Base):
-    """A system table: which workspace a callback's address or number belongs to."""
+    """A system table: which workspace a callback's address, number or account belongs to."""
 
     __tablename__ = "channel_route"
 
     channel_key: Mapped[str] = mapped_column(primary_key=True)
     provider: Mapped[str]
     external_id: Mapped[str]
+    account_id: Mapped[str | None]
     owner_workspace: Mapped[int] = mapped_column(BigInteger)
     channel_id: Mapped[int] = mapped_column(BigInteger)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from recado.domain import pacing, presets
@@ -96,7 +96,7 @@ async def create(
         await tx.session.flush()
     except IntegrityError as error:
         raise ChannelNameTaken(name=name) from error
-    await _note_route(tx, channel, adapter.external_id(full))
+    await _note_route(tx, channel, adapter.external_id(full), adapter.account_id(full))
     await adapter.connect(transport, full, webhook_url(runtime, channel))
     _apply(channel, await adapter.check(transport, full))
     await tx.session.flush()
@@ -174,6 +174,8 @@ async def reconfigure(
         raise OtherNumber
     channel.config = {key: full[key] for key in sorted(adapter.public_config) if key in full}
     channel.secrets = runtime.sealer.seal(full)
+    if (account_id := adapter.account_id(full)) != adapter.account_id(old):
+        await _move_route(tx, channel_id, account_id)
     return await check(tx, runtime, transport, channel_id)
 
 
@@ -298,13 +300,16 @@ def webhook_url(runtime: Runtime, channel: Channel) -> str:
     return f"{runtime.public_url}/webhooks/{channel.provider}/{channel.key}"
 
 
-async def _note_route(tx: Transaction, channel: Channel, external_id: str) -> None:
+async def _note_route(
+    tx: Transaction, channel: Channel, external_id: str, account_id: str | None
+) -> None:
     async with tx.taking("recado_system"):
         tx.session.add(
             ChannelRoute(
                 channel_key=channel.key,
                 provider=channel.provider,
                 external_id=external_id,
+                account_id=account_id,
                 owner_workspace=tx.workspace_id,
                 channel_id=channel.id,
             )
@@ -313,6 +318,18 @@ async def _note_route(tx: Transaction, channel: Channel, external_id: str) -> No
             await tx.session.flush()
         except IntegrityError as error:
             raise NumberTaken from error
+
+
+async def _move_route(tx: Transaction, channel_id: ChannelId, account_id: str | None) -> None:
+    async with tx.taking("recado_system"):
+        await tx.session.execute(
+            update(ChannelRoute)
+            .where(
+                ChannelRoute.owner_workspace == tx.workspace_id,
+                ChannelRoute.channel_id == channel_id,
+            )
+            .values(account_id=account_id)
+        )
 
 
 def _apply(channel: Channel, answer: Check) -> None:

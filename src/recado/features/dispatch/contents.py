@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from recado.domain import rendering
 from recado.domain.errors import InvalidInput
 from recado.providers.content import (
-    Button,
-    Buttons,
     ButtonValue,
     Content,
     CurrencyValue,
@@ -28,7 +26,7 @@ from recado.providers.content import (
 
 class EmptyValue(InvalidInput):
     code = "empty_value"
-    sentence = "A text of the message came out empty. Give its variable a default."
+    sentence = "A value of the template came out empty. Give its variable a default."
 
 
 class Fill(Protocol):
@@ -116,13 +114,6 @@ def build(stored: Mapping[str, Any], fill: Fill) -> Content:
             media_id=stored.get("media_id"),
             caption=fill(stored.get("caption") or "", needed=False),
             filename=fill(stored.get("filename") or "", needed=False),
-        )
-    if stored.get("type") == "buttons":
-        return Buttons(
-            body=fill(stored["text"]),
-            buttons=tuple(Button(one["id"], one["title"]) for one in stored["buttons"]),
-            header=fill(stored.get("header") or "", needed=False) or None,
-            footer=fill(stored.get("footer") or "", needed=False),
         )
     if stored.get("type") == "template":
         given = stored.get("parameters") or {}

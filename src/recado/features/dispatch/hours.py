@@ -75,7 +75,7 @@ class Hours:
         """
         if not self.by_contact:
             return _careful(decide(self.schedule, now, self.tz), now)
-        tz = contact_zone(timezone or phones.timezone_of(phone), self.tz)
+        tz = contact_zone(timezone or phones.timezone_of_number(phone), self.tz)
         return _careful(decide(self.schedule, now, tz), now)
 
     def lets(self, timezone: str | None, phone: str, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """Taking callbacks in: whose they are, whether they are genuine, and storing them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 
 from recado.domain.errors import InvalidInput
@@ -39,8 +39,9 @@ class Intake:
         """Keep a callback for each channel whose own secret verifies it.
 
         One app of a provider has one address for all its numbers, of whichever workspace: each
-        number's changes go to the channel that has it, and only if that channel's secret signed
-        the body. Returns KEPT only when what was kept is durable.
+        number's changes go to the channel that has it, an account's to every channel of it, and
+        only if that channel's own secret signed the body. Returns KEPT only when what was kept is
+        durable.
 
         Raises:
             What PostgreSQL raises: the caller answers 503 and the provider comes again.
@@ -49,17 +50,16 @@ class Intake:
         if addressed is None:
             return Verdict.UNKNOWN_ADDRESS
         adapter = addressed.channel.adapter
-        numbers = adapter.external_ids(body)
+        numbers, accounts = adapter.external_ids(body), adapter.account_ids(body)
         kept: list[Received] = []
         genuine = adapter.verify(addressed.channel.config, headers, body)
-        if genuine and not numbers - {addressed.external_id}:
+        if genuine and not accounts and not numbers - {addressed.external_id}:
             kept.append(_received(addressed, body))
         else:
-            for target in await self._routes.by_numbers(provider, numbers):
+            for target in await self._concerned(provider, numbers, accounts):
                 if _proven(target, headers, body):
                     genuine = True
-                    account = adapter.account_id(target.channel.config)
-                    share = adapter.only(body, target.external_id, account)
+                    share = adapter.only(body, target.external_id, target.account_id)
                     kept.append(_received(target, share))
         if not genuine:
             metrics.CALLBACKS.labels(provider, "forged").inc()
@@ -68,6 +68,16 @@ class Intake:
             await self._store.keep(kept)
         metrics.CALLBACKS.labels(provider, "kept" if kept else "unknown_number").inc()
         return Verdict.KEPT
+
+    async def _concerned(
+        self, provider: str, numbers: set[str], accounts: set[str]
+    ) -> Collection[Target]:
+        """Each channel once, whether its number or its account is spoken of."""
+        found = [
+            *await self._routes.by_numbers(provider, numbers),
+            *await self._routes.by_accounts(provider, accounts),
+        ]
+        return {(one.workspace_id, one.channel.id): one for one in found}.values()
 
     async def _target(self, provider: str, key: str) -> Target | None:
         try:

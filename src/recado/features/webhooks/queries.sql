@@ -1,10 +1,15 @@
 -- name: routes_by_key
-SELECT provider, external_id, owner_workspace, channel_id FROM channel_route
+SELECT provider, external_id, account_id, owner_workspace, channel_id FROM channel_route
 WHERE channel_key = ANY(%(names)s) AND provider = %(provider)s;
 
 -- name: routes_by_number
-SELECT provider, external_id, owner_workspace, channel_id FROM channel_route
+SELECT provider, external_id, account_id, owner_workspace, channel_id FROM channel_route
 WHERE provider = %(provider)s AND external_id = ANY(%(names)s);
+
+-- name: routes_by_account
+SELECT provider, external_id, account_id, owner_workspace, channel_id FROM channel_route
+WHERE provider = %(provider)s AND account_id = ANY(%(names)s)
+ORDER BY owner_workspace, channel_id;
 
 -- name: storing
 -- Held to the commit: see all_stored.

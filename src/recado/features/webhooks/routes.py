@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 from recado.domain.ids import ChannelId, WorkspaceId
@@ -19,15 +19,16 @@ MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A channel that callbacks may be for."""
+    """A channel that callbacks may be for; ``account_id``: the one it claims to belong to."""
 
     workspace_id: WorkspaceId
     external_id: str
+    account_id: str | None
     channel: OpenChannel
 
 
 class Routes:
-    """Looks channels up by address or by number."""
+    """Looks channels up by address, by number or by account."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -66,6 +67,25 @@ class Routes:
                 found.append(target)
         return found
 
+    async def by_accounts(self, provider: str, account_ids: Iterable[str]) -> list[Target]:
+        """The channels that claim to belong to these accounts, of whichever workspace.
+
+        Which they are is asked each time: what is said of an account is rare, and is not said
+        again to a number that joined it a moment ago. The channels are remembered.
+        """
+        found: list[Target] = []
+        for row in await self._read(SQL["routes_by_account"], provider, [*account_ids]):
+            name = ("number", provider, row["external_id"])
+            try:
+                target = self._recall(name)
+            except KeyError:
+                target = await self._target(row)
+                if target is not None:
+                    self._remember(name, target)
+            if target is not None:
+                found.append(replace(target, account_id=row["account_id"]))
+        return found
+
     def _recall(self, name: tuple[str, str, str]) -> Target | None:
         until, target = self._remembered[name]
         if until <= time.monotonic():
@@ -90,4 +110,5 @@ class Routes:
             channel = await tx.session.get(Channel, (workspace_id, ChannelId(row["channel_id"])))
         if channel is None:
             return None
-        return Target(workspace_id, row["external_id"], opened_channel(channel, self._runtime))
+        opened = opened_channel(channel, self._runtime)
+        return Target(workspace_id, row["external_id"], row["account_id"], opened)

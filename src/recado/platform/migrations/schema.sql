@@ -29,16 +29,20 @@ CREATE TABLE workspace (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Where a callback belongs: the address a provider calls, and the number it speaks of.
+-- Where a callback belongs: the address a provider calls, the number it speaks of, and the account
+-- of that number. Anybody may claim an account: what is said of it must carry their own secret.
 CREATE TABLE channel_route (
     channel_key text PRIMARY KEY,
     provider text NOT NULL,
     external_id text NOT NULL,
+    account_id text,
     owner_workspace bigint NOT NULL,
     channel_id bigint NOT NULL,
     CONSTRAINT channel_route_number_key UNIQUE (provider, external_id)
 );
 CREATE INDEX channel_route_channel ON channel_route (owner_workspace, channel_id);
+CREATE INDEX channel_route_account ON channel_route (provider, account_id)
+    WHERE account_id IS NOT NULL;
 
 -- People and keys ---------------------------------------------------------------------------
 

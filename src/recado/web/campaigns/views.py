@@ -29,6 +29,7 @@ from recado.web.templating import language_of, render, wants_fragment
 from recado.web.visit import Visit, runtime_of, signed_in, visit_of
 
 PER_PAGE: Final = 20
+_ALL: Final = 1000  # channels; a campaign names a hundred at most
 _LARGEST_ID: Final = 2**63 - 1
 _NOT_BEGUN: Final = frozenset({RunState.DRAFT, RunState.SCHEDULED})
 _DIGITS: Final = 18  # of a bigint, any of them
