@@ -17,8 +17,8 @@ async def wrote(
 ) -> None:
     async with runtime.db.workspace(workspace) as tx:
         await tx.run(
-            "INSERT INTO conversation VALUES"
-            " (current_workspace_id(), %(who)s, %(to)s, now() - %(ago)s)",
+            "INSERT INTO conversation (workspace_id, contact_id, channel_id, last_inbound_at)"
+            " VALUES (current_workspace_id(), %(who)s, %(to)s, now() - %(ago)s)",
             who=who,
             to=to,
             ago=timedelta(hours=hours_ago),

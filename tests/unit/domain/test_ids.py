@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recado.domain.ids import DeliveryId, Reference
+from recado.domain.ids import DeliveryId, MessageId, MessageReference, Reference
 
 whole = st.integers(0, 10**18 - 1)
 
@@ -21,6 +21,20 @@ def test_a_reference_comes_back_as_it_went(delivery: int, part: int, attempt: in
 )
 def test_what_somebody_else_wrote_is_no_reference_of_ours(text: str) -> None:
     assert Reference.parse(text) is None
+
+
+@given(whole, whole)
+def test_a_message_of_a_conversation_has_a_reference_of_another_kind(
+    message: int, attempt: int
+) -> None:
+    reference = MessageReference(MessageId(message), attempt)
+    assert MessageReference.parse(str(reference)) == reference
+    assert Reference.parse(str(reference)) is None
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.2", "m1", "m1.2.3", "ma.1", "m1.-2", "mm1.2"])
+def test_no_other_text_is_the_reference_of_such_a_message(text: str) -> None:
+    assert MessageReference.parse(text) is None
 
 
 @given(st.text())

@@ -184,6 +184,7 @@ CREATE TABLE contact (
     -- Whether WhatsApp has this number, as sending to it has shown; NULL while that is not known.
     wa_status text CHECK (wa_status IN ('valid', 'dead')),
     wa_checked_at timestamptz,
+    source text,  -- 'inbox': somebody unknown who wrote first
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id),
@@ -255,18 +256,6 @@ CREATE TABLE list_member (
     FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id) ON DELETE CASCADE
 );
 CREATE INDEX list_member_contact ON list_member (workspace_id, contact_id);
-
--- Who has written to which number, and when last.
-CREATE TABLE conversation (
-    workspace_id bigint NOT NULL,
-    contact_id bigint NOT NULL,
-    channel_id bigint NOT NULL,
-    last_inbound_at timestamptz NOT NULL,
-    PRIMARY KEY (workspace_id, contact_id, channel_id),
-    FOREIGN KEY (workspace_id, contact_id) REFERENCES contact (workspace_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (workspace_id, channel_id) REFERENCES channel (workspace_id, id) ON DELETE CASCADE
-);
-CREATE INDEX conversation_recent ON conversation (workspace_id, channel_id, last_inbound_at);
 
 CREATE TABLE contact_import (
     workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
