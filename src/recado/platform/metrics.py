@@ -3,6 +3,9 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 CALLBACKS = Counter("recado_callbacks", "Callbacks received.", ["provider", "result"])
+UNAPPLIED = Counter(
+    "recado_callbacks_unapplied", "Callbacks that could not be read or applied.", ["provider"]
+)
 EVENTS = Counter("recado_events", "Events in callbacks.", ["provider", "kind"])
 REPORTS = Counter("recado_reports", "Reported states applied.", ["status"])
 SENDS = Counter("recado_sends", "Requests to providers, by outcome.", ["provider", "result"])

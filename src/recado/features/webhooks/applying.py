@@ -11,12 +11,15 @@ from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.inbox import receiving
 from recado.features.webhooks import faults
+from recado.features.webhooks.poison import described, lies_in_the_data
 from recado.features.webhooks.routes import SQL
-from recado.features.webhooks.sorting import STATUSES, sort
-from recado.platform import clock, metrics
+from recado.features.webhooks.sorting import STATUSES, Batch, sort
+from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.providers.events import StatusEvent
+
+log = logging.get(__name__)
 
 BATCH = 200
 LARGEST_NUMBER = 2**15 - 1  # of a part or an attempt, as the tables count them
@@ -28,30 +31,102 @@ async def apply_waiting(runtime: Runtime, workspace_id: WorkspaceId) -> int:
     async with runtime.db.workspace(workspace_id) as tx:
         await tx.run(SQL["all_stored"], workspace_id=workspace_id)
     while True:
-        async with runtime.db.workspace(workspace_id) as tx:
-            rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH)
-            if not rows:
-                return applied
-            batch = sort(rows)
-            # In transactions of its own and before these callbacks count as applied: contacts are
-            # never locked after deliveries, and what a crash cuts short is taken in again.
-            await receiving.take_in(runtime, workspace_id, batch.people)
-            moved = await _apply(tx, batch.reports) if batch.reports else []
-            for row in moved:
-                await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
-            await tx.run(
-                SQL["processed"],
-                workspace_id=workspace_id,
-                ids=[row["id"] for row in rows],
-                errors=batch.errors,
-            )
-        await _note_reach(runtime, workspace_id, moved)
-        await faults.heed(runtime, workspace_id, batch.reports, moved)
-        applied += len(rows)
-        await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
-        campaigns = [CampaignId(row["campaign_id"]) for row in moved]
-        if campaigns:
-            await progress_feed.publish(runtime.redis, workspace_id, campaigns)
+        taken: list[int] = []
+        try:
+            await _take(runtime, workspace_id, taken)
+        except Exception as error:
+            if not taken or not lies_in_the_data(error):
+                raise
+            log.exception("callbacks fail together", callbacks=len(taken))
+            for callback in taken:
+                await _take_alone(runtime, workspace_id, callback)
+        if not taken:
+            return applied
+        applied += len(taken)
+
+
+async def _take(
+    runtime: Runtime, workspace_id: WorkspaceId, taken: list[int], only: int | None = None
+) -> None:
+    """Apply a batch of callbacks, or one; ``taken`` hears which."""
+    async with runtime.db.workspace(workspace_id) as tx:
+        rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH, only=only)
+        if not rows:
+            return
+        taken += [row["id"] for row in rows]
+        batch = sort(rows)
+        moved = await _act(tx, runtime, batch)
+        await tx.run(
+            SQL["processed"],
+            workspace_id=workspace_id,
+            ids=taken,
+            errors=batch.errors,
+        )
+    await _follow_up(runtime, workspace_id, batch, moved)
+
+
+async def _take_alone(runtime: Runtime, workspace_id: WorkspaceId, callback: int) -> None:
+    """Apply one of some callbacks that fail together, so that the bad one stops no other."""
+    try:
+        await _take(runtime, workspace_id, [], only=callback)
+    except Exception as error:
+        if not lies_in_the_data(error):
+            raise
+        log.warning("callback cannot be applied", callback=callback, error=described(error))
+        await _take_in_pieces(runtime, workspace_id, callback, error)
+
+
+async def _take_in_pieces(
+    runtime: Runtime, workspace_id: WorkspaceId, callback: int, because: Exception
+) -> None:
+    """Apply those events of a callback that can be; the others are left, with why, for a person."""
+    async with runtime.db.workspace(workspace_id) as tx:
+        rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=1, only=callback)
+        if not rows:
+            return
+        try:
+            pieces = sort(rows).pieces()
+        except Exception:  # noqa: BLE001 - it is because of this that we are here
+            pieces = []
+        for piece in pieces:
+            try:
+                async with runtime.db.workspace(workspace_id) as own:
+                    moved = await _act(own, runtime, piece)
+                await _follow_up(runtime, workspace_id, piece, moved)
+            except Exception as error:
+                if not lies_in_the_data(error):
+                    raise
+                because = error
+        metrics.UNAPPLIED.labels(rows[0]["provider"]).inc()
+        await tx.run(
+            SQL["processed"],
+            workspace_id=workspace_id,
+            ids=[callback],
+            errors=[described(because)],
+        )
+
+
+async def _act(tx: Transaction, runtime: Runtime, batch: Batch) -> list[dict[str, Any]]:
+    """Have everybody hear what concerns them; returns what became of runs."""
+    # In transactions of its own and before these callbacks count as applied: contacts are never
+    # locked after deliveries, and what a crash cuts short is taken in again.
+    await receiving.take_in(runtime, tx.workspace_id, batch.people)
+    moved = await _apply(tx, batch.reports) if batch.reports else []
+    for row in moved:
+        await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
+    return moved
+
+
+async def _follow_up(
+    runtime: Runtime, workspace_id: WorkspaceId, batch: Batch, moved: Sequence[Mapping[str, Any]]
+) -> None:
+    """What follows once states have changed for good."""
+    await _note_reach(runtime, workspace_id, moved)
+    await faults.heed(runtime, workspace_id, batch.reports, moved)
+    await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
+    campaigns = [CampaignId(row["campaign_id"]) for row in moved]
+    if campaigns:
+        await progress_feed.publish(runtime.redis, workspace_id, campaigns)
 
 
 async def _apply(

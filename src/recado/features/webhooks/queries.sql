@@ -30,6 +30,7 @@ SELECT k.id, k.channel_id, k.body, k.received_at, c.provider
 FROM callback k
 JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
 WHERE k.workspace_id = %(workspace_id)s AND k.processed_at IS NULL
+  AND (%(only)s::bigint IS NULL OR k.id = %(only)s)
 ORDER BY k.workspace_id, k.id LIMIT %(most)s
 FOR UPDATE OF k SKIP LOCKED;
 

@@ -13,6 +13,7 @@ from recado.providers.events import (
     OtherEvent,
     StatusEvent,
 )
+from recado.providers.plain import plain
 from recado.providers.registry import provider as provider_named
 
 log = logging.get(__name__)
@@ -43,6 +44,14 @@ class Batch:
     news: list[tuple[ChannelId, CallbackEvent]] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
 
+    def pieces(self) -> list["Batch"]:
+        """Each event by itself."""
+        return [
+            *(Batch(reports=[report]) for report in self.reports),
+            *(Batch(people=[one]) for one in self.people),
+            *(Batch(news=[one]) for one in self.news),
+        ]
+
 
 def sort(rows: Sequence[Mapping[str, Any]]) -> Batch:
     """Read stored callbacks; what nobody knows is counted and left."""
@@ -52,7 +61,8 @@ def sort(rows: Sequence[Mapping[str, Any]]) -> Batch:
             events = provider_named(row["provider"]).parse(row["body"], arrived=row["received_at"])
         except ValueError as error:
             log.warning("callback unreadable", callback=row["id"], error=str(error))
-            batch.errors.append(str(error)[:500])
+            metrics.UNAPPLIED.labels(row["provider"]).inc()
+            batch.errors.append(plain(error))
             continue
         batch.errors.append(None)
         for event in events:
