@@ -43,6 +43,7 @@ class CampaignShown(BaseModel):
     )
     pacing: dict[str, Any]
     fail_over: bool
+    skip_dead_numbers: bool
     created_at: datetime
     updated_at: datetime
 
@@ -183,6 +184,7 @@ async def _shown(tx: Transaction, campaign: Campaign) -> CampaignShown:
         starts_at=campaign.starts_at,
         pacing=campaign.pacing,
         fail_over=campaign.fail_over,
+        skip_dead_numbers=campaign.skip_dead_numbers,
         created_at=campaign.created_at,
         updated_at=campaign.updated_at,
     )

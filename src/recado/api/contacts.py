@@ -43,6 +43,9 @@ class Filters(BaseModel):
     list: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = Field(
         None, description="the id of a list"
     )
+    wa_status: service.Reach | None = Field(
+        None, description="whether WhatsApp has the number; unknown: nothing is known of it"
+    )
     limit: paging.Limit = 50
     cursor: str | None = None
 
@@ -66,6 +69,7 @@ async def list_contacts(
                 search=filters.search,
                 tag=filters.tag,
                 list_id=None if filters.list is None else ListId(filters.list),
+                reach=filters.wa_status,
             ),
             before=paging.decode(filters.cursor),
             limit=filters.limit + 1,

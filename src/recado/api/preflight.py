@@ -26,7 +26,7 @@ class SuppressedShown(BaseModel):
     contact_id: int
     name: str
     phone: str
-    reason: str = Field(description="opted_out, or tag: and the tag that forbids it")
+    reason: str = Field(description="opted_out, dead_number, or tag: and the tag that forbids it")
 
 
 class WarningShown(BaseModel):
@@ -53,6 +53,7 @@ class PreflightShown(BaseModel):
     suppressed: dict[str, int] = Field(description="who would not, by the reason")
     suppressed_contacts: list[SuppressedShown] = Field(description="the first 50 of them")
     dead: int = Field(description="of the audience, numbers known not to be on WhatsApp")
+    unchecked: int = Field(description="of the audience, numbers of which nothing is known")
     warnings: list[WarningShown]
     estimate: EstimateShown
 
@@ -69,6 +70,7 @@ async def preflight_campaign(request: Request, access: Viewer, campaign_id: Id) 
         suppressed=dict(found.people.suppressed),
         suppressed_contacts=[_shown(one) for one in found.suppressed],
         dead=found.people.dead,
+        unchecked=found.people.unchecked,
         warnings=[
             WarningShown(code=one.code.value, message=one.message(words.gettext))
             for one in found.warnings

@@ -87,6 +87,8 @@ def reason(words: Translator, why: str) -> str:
     tag = why.removeprefix("tag:")
     if tag != why:
         return words.gettext("has the tag {tag}", tag=tag)
+    if why == "dead_number":
+        return words.gettext("is not on WhatsApp")
     return words.gettext("has opted out")
 
 

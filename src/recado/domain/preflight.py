@@ -16,6 +16,7 @@ MANY_CONTACTS: Final = 5000
 SHORT_INTERVAL: Final = 3
 LONG_TEXT: Final = 1000
 DEAD_SHARE: Final = 0.05
+UNCHECKED_SHARE: Final = 0.5
 NEW_DAYS: Final = 14
 FIRST_DAY: Final = 50
 """Messages that a new unofficial number may send on its first day …"""
@@ -30,9 +31,11 @@ class Code(StrEnum):
 
     FOREIGN_VARIABLE = "foreign_variable"
     DEAD_NUMBERS = "dead_numbers"
+    DEAD_LEFT_OUT = "dead_left_out"
     STOPPED_CHANNEL = "stopped_channel"
     WARM_UP = "warm_up"
     SHORT_INTERVAL = "short_interval"
+    UNCHECKED_NUMBERS = "unchecked_numbers"
     MANY_CONTACTS = "many_contacts"
     SAME_TEXT = "same_text"
     LINK = "link"
@@ -50,6 +53,10 @@ SENTENCES: Final[Mapping[Code, str]] = {
         "{dead} of {contacts} numbers are known not to be on WhatsApp. Take them out: numbers that "
         "write to many such are often blocked."
     ),
+    Code.DEAD_LEFT_OUT: (
+        "{dead} of {contacts} numbers are known not to be on WhatsApp and are left out. A list "
+        "with so many has more of them: ask where its numbers come from."
+    ),
     Code.STOPPED_CHANNEL: (
         "Nothing leaves through the channel '{channel}' before you have checked it: {reason}."
     ),
@@ -60,6 +67,10 @@ SENTENCES: Final[Mapping[Code, str]] = {
     Code.SHORT_INTERVAL: (
         "Less than {seconds} seconds lie between two messages of a channel. Numbers that write so "
         "fast are often blocked: choose a longer interval."
+    ),
+    Code.UNCHECKED_NUMBERS: (
+        "Of {unchecked} of {contacts} numbers nobody knows whether they are on WhatsApp. Check "
+        "them first: numbers that write to many that are not there are often blocked."
     ),
     Code.MANY_CONTACTS: (
         "{contacts} contacts are many for one campaign. Try it on a few of them first."
@@ -105,6 +116,8 @@ class Facts:
         text: As it was written; None where there is none of its own, as with a template.
         official: It goes through the provider's official interface, which asks for no interval.
         dead: How many of the contacts are known not to be on WhatsApp.
+        left_out: How many more such there are, who do not get it for that.
+        unchecked: How many could be asked for, as nothing is known of them.
         new_channels: Those in their warm-up.
         stopped_channels: Names of those that wait for a person, with the reason.
     """
@@ -116,6 +129,8 @@ class Facts:
     text: str | None = None
     official: bool = False
     dead: int = 0
+    left_out: int = 0
+    unchecked: int = 0
     new_channels: Sequence[NewChannel] = ()
     stopped_channels: Mapping[str, str] = field(default_factory=dict)
 
@@ -206,6 +221,13 @@ def _of_audience(facts: Facts) -> Iterator[PreflightWarning]:
     if facts.dead and facts.dead >= DEAD_SHARE * facts.contacts:
         params = {"dead": facts.dead, "contacts": facts.contacts}
         yield PreflightWarning(Code.DEAD_NUMBERS, params)
+    aimed_at = facts.contacts + facts.left_out
+    if facts.left_out and facts.left_out >= DEAD_SHARE * aimed_at:
+        params = {"dead": facts.left_out, "contacts": aimed_at}
+        yield PreflightWarning(Code.DEAD_LEFT_OUT, params)
+    if facts.unchecked and facts.unchecked >= UNCHECKED_SHARE * facts.contacts:
+        params = {"unchecked": facts.unchecked, "contacts": facts.contacts}
+        yield PreflightWarning(Code.UNCHECKED_NUMBERS, params)
 
 
 def _of_pace(facts: Facts) -> Iterator[PreflightWarning]:

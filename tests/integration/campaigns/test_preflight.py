@@ -188,9 +188,11 @@ async def test_numbers_known_dead_are_counted_and_warned_of(
     people = await factories.contacts(runtime, workspace, 10)
     await reach.note(runtime.db, workspace, people[:3], "dead")
     await reach.note(runtime.db, workspace, people[2:4], "valid")
-    given = await wish(runtime, workspace, audience={"contact_ids": people})
+    given = await wish(
+        runtime, workspace, audience={"contact_ids": people}, skip_dead_numbers=False
+    )
     found = await look(api, given, **{"Accept-Language": "en"})
-    assert (found["audience"], found["dead"]) == (10, 2)
+    assert (found["audience"], found["dead"], found["unchecked"]) == (10, 2, 6)
     assert codes(found)[0] == "dead_numbers"
     assert found["warnings"][0]["message"].startswith("2 of 10 numbers are known")
     told = (await look(api, given, **{"Accept-Language": "pt-BR"}))["warnings"][0]["message"]
@@ -199,6 +201,35 @@ async def test_numbers_known_dead_are_counted_and_warned_of(
     await api("PATCH", f"contacts/{people[0]}", {"phone": factories.phone()})
     assert (await api("GET", f"contacts/{people[0]}"))["wa_status"] is None
     assert (await api("GET", f"contacts/{people[1]}"))["wa_status"] == "dead"
+
+
+async def test_numbers_known_dead_are_left_out_unless_a_campaign_wants_them(
+    api: Api, runtime: Runtime, workspace: WorkspaceId, finish_jobs: FinishJobs
+) -> None:
+    people = await factories.contacts(runtime, workspace, 10)
+    await reach.note(runtime.db, workspace, people[:3], "dead")
+    await reach.note(runtime.db, workspace, people[3:5], "valid")
+    await api("POST", f"contacts/{people[0]}/opt-out")
+    given = await wish(runtime, workspace, audience={"contact_ids": people})
+    found = await look(api, given)
+    assert (found["audience"], found["dead"], found["unchecked"]) == (7, 0, 5)
+    assert found["suppressed"] == {"dead_number": 2, "opted_out": 1}
+    assert codes(found)[0] == "dead_left_out"
+    await api("POST", f"campaigns/{found['campaign']}/start", status=202)
+    await finish_jobs()
+    page = await api("GET", f"campaigns/{found['campaign']}/deliveries", limit=200)
+    reasons = {item["contact_id"]: item["reason"] for item in page["items"] if item["reason"]}
+    expected = {people[0]: "opted_out", people[1]: "dead_number", people[2]: "dead_number"}
+    assert reasons == expected
+    wanted = await api("POST", "campaigns", given, status=201)
+    changed = await api("PATCH", f"campaigns/{wanted['id']}", {"skip_dead_numbers": False})
+    assert (wanted["skip_dead_numbers"], changed["skip_dead_numbers"]) == (True, False)
+    looked = await api("POST", f"campaigns/{wanted['id']}/preflight")
+    assert (looked["audience"], looked["dead"]) == (9, 2)
+    await api("POST", f"campaigns/{wanted['id']}/start", status=202)
+    await finish_jobs()
+    progress = await api("GET", f"campaigns/{wanted['id']}/progress")
+    assert (progress["pending"], progress["suppressed"]) == (9, 1)
 
 
 async def test_a_channel_that_stands_still_sends_nothing(
@@ -283,6 +314,7 @@ async def test_a_new_channel_is_warned_of_and_warms_up(
     again = f"campaigns/{campaign['id']}/preflight"
     async with runtime.db.workspace(workspace) as tx:
         await tx.run("UPDATE channel SET provider = 'uazapi', pacing = '{\"preset\": \"cloud\"}'")
+        await tx.run("UPDATE contact SET wa_status = 'valid'")
     found = await api("POST", again, headers={"Accept-Language": "en"})
     assert codes(found) == ["warm_up", "short_interval"]
     assert (

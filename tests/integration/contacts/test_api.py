@@ -8,8 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests import factories
 
 from recado.domain.ids import ContactId, ImportId, WorkspaceId
+from recado.features.contacts import reach
 from recado.features.contacts.importing import work
 from recado.features.gates.service import contact_gate
 from recado.platform import settings
@@ -157,6 +159,21 @@ async def test_strange_filters_find_nothing(api: aiohttp.ClientSession, query: s
     await api.post("/api/v1/contacts", json={"phone": "31999990001", "name": "Ana"})
     page = await read(await api.get(f"/api/v1/contacts?{query}"), 200)
     assert page["items"] == [] or query == "search=%00"
+
+
+async def test_contacts_are_listed_by_whether_whatsapp_has_their_numbers(
+    runtime: Runtime, workspace: WorkspaceId, api: aiohttp.ClientSession
+) -> None:
+    people = await factories.contacts(runtime, workspace, 3)
+    await reach.note(runtime.db, workspace, people[:1], "dead")
+    await reach.note(runtime.db, workspace, people[1:2], "valid")
+    for word, person in zip(("dead", "valid", "unknown"), people, strict=True):
+        for search in ("", "&search=Pessoa"):
+            page = await read(await api.get(f"/api/v1/contacts?wa_status={word}{search}"), 200)
+            assert [each["id"] for each in page["items"]] == [person]
+    shown = await read(await api.get(f"/api/v1/contacts/{people[0]}"), 200)
+    assert (shown["wa_status"], shown["wa_checked_at"] is None) == ("dead", False)
+    await read(await api.get("/api/v1/contacts?wa_status=gone"), 422)
 
 
 async def test_an_upload_becomes_an_import_with_its_list_and_mapping(

@@ -254,6 +254,8 @@ def test_an_ordinary_login_that_forgets_its_role_sees_nothing(ordinary_url: str)
 
 async def test_a_search_finds_only_ones_own_contacts(tenants: Tenants) -> None:
     async with tenants.db.workspace(tenants.one) as tx:
-        found = await tx.all("SELECT search_contact_ids('%%', '%%', NULL, NULL, NULL, 100) AS id")
+        found = await tx.all(
+            "SELECT search_contact_ids('%%', '%%', NULL, NULL, NULL, NULL, 100) AS id"
+        )
         own = await tx.all("SELECT id FROM contact")
         assert found == own

@@ -164,7 +164,9 @@ async def test_the_claim_goes_along_its_index_and_a_search_along_its_own(
             " set_config('app.workspace_id', %s, true)",
             (str(workspace),),
         )
-        found = login.execute("SELECT search_contact_ids('c4ca4238', 'none', NULL, NULL, NULL, 50)")
+        found = login.execute(
+            "SELECT search_contact_ids('c4ca4238', 'none', NULL, NULL, NULL, NULL, 50)"
+        )
         assert len(found.fetchall()) <= 1
     nested = "\n".join(told)
     assert "Bitmap Index Scan on contact_name_trgm" in nested, nested

@@ -204,27 +204,6 @@ async def test_a_failure_says_nothing_of_what_waits_for_another_try(
     assert (await row(runtime, number, sent))["status"] == "pending"
 
 
-async def test_a_number_that_is_not_on_whatsapp_is_known_dead_until_it_is_reached(
-    runtime: Runtime, number: Number
-) -> None:
-    async def known() -> str | None:
-        async with runtime.db.workspace(number.workspace) as tx:
-            found: str | None = await tx.value(
-                "SELECT wa_status FROM contact WHERE id = %(id)s AND"
-                " (wa_status IS NULL) = (wa_checked_at IS NULL)",
-                id=sent.contact,
-            )
-        return found
-
-    sent = await send(runtime, number)
-    await report(runtime, number, status("sent", reference=sent.reference()))
-    assert await known() is None
-    await report(runtime, number, status("failed", reference=sent.reference(), **error(131026)))
-    assert await known() == "dead"
-    await report(runtime, number, status("delivered", reference=sent.reference()))
-    assert await known() == "valid"
-
-
 async def test_who_wants_no_more_is_written_to_no_more(runtime: Runtime, number: Number) -> None:
     sent = await send(runtime, number)
     waiting = await send(runtime, number, S.PENDING)

@@ -62,6 +62,18 @@ def test_a_list_with_many_dead_numbers_is_warned_of(*, dead: int, warned: bool) 
     assert (codes(dead=dead) == [Code.DEAD_NUMBERS]) is warned
 
 
+@pytest.mark.parametrize(("left_out", "warned"), [(0, False), (5, False), (6, True), (100, True)])
+def test_a_list_of_which_many_numbers_are_left_out_is_warned_of(
+    *, left_out: int, warned: bool
+) -> None:
+    assert (codes(left_out=left_out) == [Code.DEAD_LEFT_OUT]) is warned
+
+
+@pytest.mark.parametrize(("unchecked", "warned"), [(0, False), (49, False), (50, True)])
+def test_numbers_that_could_be_checked_first_are_warned_of(*, unchecked: int, warned: bool) -> None:
+    assert (codes(unchecked=unchecked) == [Code.UNCHECKED_NUMBERS]) is warned
+
+
 def test_an_empty_audience_has_no_dead_numbers() -> None:
     assert codes(contacts=0) == []
 
@@ -196,6 +208,8 @@ def test_all_warnings_come_at_once_and_the_gravest_first() -> None:
         sending=[(at("2026-03-06 09:00"), at("2026-03-08 10:00"))],
         text="{{nome}}, veja www.exemplo.com " + "x" * 1000,
         dead=1000,
+        left_out=1000,
+        unchecked=9000,
         new_channels=[NewChannel("novo", 50, 5000)],
         stopped_channels={"velho": "131031: account locked"},
     )

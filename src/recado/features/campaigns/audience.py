@@ -17,12 +17,14 @@ class Count:
 
     Attributes:
         audience: Who will be written to.
-        dead: Those of them whose numbers are known not to be on WhatsApp.
+        dead: Those of them whose numbers are known not to be on WhatsApp; and
+        unchecked: those of whose numbers nothing is known.
         suppressed: Who will not, by the reason.
     """
 
     audience: int
     dead: int
+    unchecked: int
     suppressed: Mapping[str, int]
 
 
@@ -36,7 +38,9 @@ class Suppressed:
     reason: str
 
 
-async def parameters(tx: Transaction, audience: Mapping[str, Any]) -> dict[str, Any]:
+async def parameters(
+    tx: Transaction, audience: Mapping[str, Any], *, skip_dead: bool
+) -> dict[str, Any]:
     """What ``campaign_audience()`` is asked with for a campaign's audience as it is stored."""
     suppressing = await settings.suppression_tags(tx)
     return {
@@ -44,6 +48,7 @@ async def parameters(tx: Transaction, audience: Mapping[str, Any]) -> dict[str, 
         "tags": [tag.lower() for tag in audience.get("tags", [])],
         "contact_ids": audience.get("contact_ids", []),
         "suppression_tags": [tag.strip().lower() for tag in suppressing],
+        "skip_dead": skip_dead,
     }
 
 
@@ -54,6 +59,7 @@ async def count(tx: Transaction, asked: Mapping[str, Any]) -> Count:
     return Count(
         audience=written_to["contacts"] if written_to else 0,
         dead=written_to["dead"] if written_to else 0,
+        unchecked=written_to["unchecked"] if written_to else 0,
         suppressed={row["reason"]: row["contacts"] for row in rows if row["reason"] is not None},
     )
 

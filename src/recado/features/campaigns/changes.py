@@ -21,7 +21,9 @@ from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
 WAKE: Final = "campaigns:wake_sleepers"
-WHILE_DRAFT: Final = frozenset({"channel_ids", "fail_over", "audience", "content"})
+WHILE_DRAFT: Final = frozenset(
+    {"channel_ids", "fail_over", "audience", "skip_dead_numbers", "content"}
+)
 UNTIL_SETTLED: Final = frozenset({"schedule", "pacing"})
 
 
@@ -98,6 +100,8 @@ async def _write(tx: Transaction, campaign: Campaign, changes: CampaignChanges) 
         campaign.name = changes.name
     if changes.fail_over is not None:
         campaign.fail_over = changes.fail_over
+    if changes.skip_dead_numbers is not None:
+        campaign.skip_dead_numbers = changes.skip_dead_numbers
 
 
 async def _reschedule(

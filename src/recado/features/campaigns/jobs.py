@@ -194,7 +194,9 @@ async def _materialise(runtime: Runtime, workspace_id: WorkspaceId, run_id: RunI
             run_id=run_id,
             senders=senders,
             dealt=bool(senders) and not campaign.fail_over,
-            **await audience.parameters(tx, campaign.audience),
+            **await audience.parameters(
+                tx, campaign.audience, skip_dead=campaign.skip_dead_numbers
+            ),
         )
         if added >= MANY:
             await tx.run("SELECT refresh_delivery_statistics()")

@@ -20,6 +20,7 @@ class Campaign(Base):
     schedule: Mapped[dict[str, Any]]
     pacing: Mapped[dict[str, Any]]
     fail_over: Mapped[bool] = mapped_column(default=True)
+    skip_dead_numbers: Mapped[bool] = mapped_column(default=True)
     paused_reason: Mapped[str | None]
     starts_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]

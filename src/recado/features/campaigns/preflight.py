@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -15,6 +16,7 @@ from recado.features.campaigns.audience import Count, Suppressed
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.outlook import Outlook
 from recado.platform.postgres import Row, Transaction
+from recado.providers.registry import UnknownProvider, provider
 
 SAMPLE = 50
 
@@ -45,7 +47,7 @@ async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflig
         NotFound: No such campaign.
     """
     campaign = await service.get(tx, campaign_id)
-    asked = await audience.parameters(tx, campaign.audience)
+    asked = await audience.parameters(tx, campaign.audience, skip_dead=campaign.skip_dead_numbers)
     people = await audience.count(tx, asked)
     left_out = await audience.suppressed(tx, asked, after=None, limit=SAMPLE)
     ahead = (await outlook.of(tx, [campaign_id], now))[campaign_id]
@@ -73,7 +75,7 @@ async def suppressed(
         NotFound: No such campaign.
     """
     campaign = await service.get(tx, campaign_id)
-    asked = await audience.parameters(tx, campaign.audience)
+    asked = await audience.parameters(tx, campaign.audience, skip_dead=campaign.skip_dead_numbers)
     return await audience.suppressed(tx, asked, after=after, limit=limit)
 
 
@@ -90,12 +92,20 @@ def _facts(campaign: Campaign, people: Count, ahead: Outlook, estimate: Forecast
         text=content["text"] if content.get("type") == "text" else None,
         official=all(map(_is_official, used)),
         dead=people.dead,
+        left_out=people.suppressed.get("dead_number", 0),
+        unchecked=people.unchecked if any(map(_can_check, used)) else 0,
         stopped_channels=ahead.stopped,
     )
 
 
 def _is_official(channel: Row) -> bool:
     return default_preset(channel["provider"]) == "cloud"
+
+
+def _can_check(channel: Row) -> bool:
+    with suppress(UnknownProvider):
+        return provider(channel["provider"]).capabilities.number_check
+    return False
 
 
 def _new_channels(

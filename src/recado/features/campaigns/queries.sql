@@ -41,7 +41,7 @@ SELECT %(workspace_id)s, %(run_id)s, a.contact_id, a.phone, a.phone_key,
            PARTITION BY t.channel_id, a.reason IS NULL ORDER BY a.contact_id
        ) %% cardinality(%(senders)s::bigint[])] END, 0)
 FROM campaign_audience(%(list_ids)s::bigint[], %(tags)s::text[], %(contact_ids)s::bigint[],
-    %(suppression_tags)s::text[]) a
+    %(suppression_tags)s::text[], %(skip_dead)s) a
 LEFT JOIN talking t ON t.contact_id = a.contact_id
 ORDER BY a.contact_id
 ON CONFLICT DO NOTHING;

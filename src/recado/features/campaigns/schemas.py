@@ -181,6 +181,9 @@ class NewCampaign(_Strict):
     fail_over: bool = Field(
         True, description="whether another channel may step in for one that has dropped out"
     )
+    skip_dead_numbers: bool = Field(
+        True, description="whether contacts whose numbers are not on WhatsApp are left out"
+    )
 
 
 class CampaignChanges(_Strict):
@@ -196,6 +199,7 @@ class CampaignChanges(_Strict):
     schedule: Schedule | None = None
     pacing: dict[str, Any] | None = None
     fail_over: bool | None = None
+    skip_dead_numbers: bool | None = None
 
 
 class Progress(BaseModel):

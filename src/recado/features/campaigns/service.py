@@ -65,6 +65,7 @@ async def create(
         schedule=schedules.validated(given.schedule, now),
         pacing=pacing.validated(given.pacing, await presets_for(tx, given.pacing)),
         fail_over=given.fail_over,
+        skip_dead_numbers=given.skip_dead_numbers,
         created_by=created_by,
     )
     tx.session.add(campaign)

@@ -28,14 +28,85 @@ UPDATE contact SET opted_out_at = NULL, opt_out_source = %(source)s, updated_at 
 WHERE id = %(contact_id)s AND opted_out_at IS NOT NULL
 
 -- name: note_reach
--- Only what is news; one that somebody else changes at this moment is noted another time.
-WITH news AS (
-    SELECT id FROM contact
-    WHERE id = ANY(%(contacts)s) AND wa_status IS DISTINCT FROM %(status)s
-    ORDER BY id FOR UPDATE SKIP LOCKED
+WITH asked AS (
+    SELECT id FROM contact WHERE id = ANY(%(contacts)s) ORDER BY id FOR UPDATE
 )
-UPDATE contact c SET wa_status = %(status)s, wa_checked_at = now()
-FROM news WHERE c.workspace_id = current_workspace_id() AND c.id = news.id
+UPDATE contact c SET wa_status = %(status)s, wa_checked_at = %(now)s
+FROM asked WHERE c.workspace_id = current_workspace_id() AND c.id = asked.id
+
+-- name: note_checks
+WITH answer AS (
+    SELECT * FROM unnest(%(contacts)s::bigint[], %(numbers)s::text[], %(statuses)s::text[],
+        %(wa_ids)s::text[]) AS a (contact_id, number, status, wa_id)
+), asked AS (
+    SELECT c.id, a.status, a.wa_id FROM contact c
+    JOIN answer a ON a.contact_id = c.id AND '+' || a.number = c.phone
+    WHERE c.workspace_id = current_workspace_id()
+    ORDER BY c.id FOR UPDATE OF c
+)
+UPDATE contact c
+SET wa_status = a.status, wa_checked_at = %(now)s, wa_id = coalesce(a.wa_id, c.wa_id)
+FROM asked a WHERE c.workspace_id = current_workspace_id() AND c.id = a.id
+
+-- name: settle_reach
+-- What the failures and arrivals on record say of numbers: each by its own time, so that callbacks
+-- may come in any order. A failure counts if its run has failed for this very number after the last
+-- sign of life; what only messages have shown, an earlier sign of life that becomes known late can
+-- undo, but not what a provider has answered since.
+WITH chosen AS (
+    SELECT unnest(%(contacts)s::bigint[]) AS id
+    UNION
+    SELECT id FROM contact
+    WHERE workspace_id = current_workspace_id() AND phone_key = ANY(%(keys)s::text[])
+), person AS MATERIALIZED (
+    SELECT c.id, c.phone_key, c.wa_status AS status, c.wa_checked_at AS since FROM contact c
+    WHERE c.workspace_id = current_workspace_id() AND c.id IN (SELECT id FROM chosen)
+      AND c.wa_status IS DISTINCT FROM %(known)s
+    ORDER BY c.id FOR UPDATE SKIP LOCKED
+), alive AS (
+    SELECT p.*, greatest(
+        (SELECT max(greatest(d.delivered_at, d.read_at)) FROM delivery d
+         WHERE d.workspace_id = current_workspace_id() AND d.contact_id = p.id
+           AND d.phone_key = p.phone_key AND d.status IN ('delivered', 'read')),
+        (SELECT max(v.last_inbound_at) FROM conversation v
+         WHERE v.workspace_id = current_workspace_id() AND v.contact_id = p.id)
+    ) AS reached
+    FROM person p
+), weighed AS (
+    SELECT a.id, a.status, CASE
+        WHEN misses.runs >= %(dead_after)s THEN 'dead'
+        WHEN a.reached > a.since OR a.reached IS NOT NULL AND (a.since IS NULL
+            OR a.status = 'dead' AND misses.told_so) THEN 'valid' END AS now_is,
+        misses.latest, a.reached
+    FROM alive a
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT d.run_id) FILTER (WHERE d.failed_at > coalesce(greatest(a.reached,
+                CASE WHEN a.status = 'valid' THEN a.since END), '-infinity')) AS runs,
+            max(d.failed_at) AS latest, bool_or(d.failed_at = a.since) AS told_so
+        FROM delivery d
+        WHERE d.workspace_id = current_workspace_id() AND d.contact_id = a.id
+          AND d.phone_key = a.phone_key AND d.status = 'failed' AND d.error_class = 'contact_dead'
+    ) misses
+)
+UPDATE contact c
+SET wa_status = w.now_is,
+    wa_checked_at = CASE WHEN w.now_is = 'dead' THEN w.latest ELSE w.reached END
+FROM weighed w
+WHERE c.workspace_id = current_workspace_id() AND c.id = w.id AND w.now_is <> coalesce(w.status, '')
+RETURNING c.id, c.wa_status
+
+-- name: leave_out_dead
+-- A message that has begun to arrive goes on all the same.
+WITH waiting AS MATERIALIZED (
+    SELECT d.id FROM delivery d
+    JOIN run r ON r.workspace_id = d.workspace_id AND r.id = d.run_id
+    JOIN campaign g ON g.workspace_id = r.workspace_id AND g.id = r.campaign_id
+    WHERE d.workspace_id = current_workspace_id() AND d.contact_id = ANY(%(contacts)s::bigint[])
+      AND d.status = 'pending' AND d.next_part = 1 AND g.skip_dead_numbers
+    ORDER BY d.id FOR UPDATE OF d
+)
+UPDATE delivery d SET status = 'suppressed', reason = 'dead_number'
+FROM waiting w WHERE d.workspace_id = current_workspace_id() AND d.id = w.id
 
 -- name: settle_pending
 WITH waiting AS MATERIALIZED (
@@ -108,5 +179,5 @@ ORDER BY t.id DESC LIMIT %(at_most)s
 SELECT id FROM tag WHERE lower(name) = lower(%(name)s)
 
 -- name: search
-SELECT search_contact_ids(%(needle)s, %(digits)s, %(tag_id)s, %(list_id)s, %(before_id)s,
-    %(at_most)s) AS id
+SELECT search_contact_ids(%(needle)s, %(digits)s, %(tag_id)s, %(list_id)s, %(reach)s,
+    %(before_id)s, %(at_most)s) AS id

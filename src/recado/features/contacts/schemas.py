@@ -130,9 +130,10 @@ class ContactShown(BaseModel):
     timezone: str | None
     wa_id: str | None = Field(description="how WhatsApp knows this person, once it has said so")
     wa_status: str | None = Field(
-        description="'dead': a message came back because WhatsApp has no such number; 'valid': one"
-        " arrived; null: not known"
+        description="'dead': WhatsApp does not have the number, as a provider has answered or as"
+        " the messages of two runs that came back show; 'valid': it has; null: not known"
     )
+    wa_checked_at: datetime | None = Field(description="since when that is known")
     opted_out_at: datetime | None
     opt_out_source: str | None
     created_at: datetime
@@ -154,6 +155,7 @@ class ContactShown(BaseModel):
             timezone=contact.timezone,
             wa_id=contact.wa_id,
             wa_status=contact.wa_status,
+            wa_checked_at=contact.wa_checked_at,
             opted_out_at=contact.opted_out_at,
             opt_out_source=contact.opt_out_source,
             created_at=contact.created_at,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Select, exists, select
@@ -29,6 +29,9 @@ _NOT_DIGITS = re.compile(r"\D+")
 _WILDCARD = re.compile(r"([%_\\])")
 
 
+Reach = Literal["valid", "dead", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which contacts to show; what is None does not matter.
@@ -37,11 +40,13 @@ class Filter:
         search: A piece of the name, or of the phone, whose punctuation does not count.
         tag: The name of a tag.
         list_id: Who is on this list.
+        reach: Whether WhatsApp has the number.
     """
 
     search: str | None = None
     tag: str | None = None
     list_id: ListId | None = None
+    reach: Reach | None = None
 
 
 async def create(tx: Transaction, new: NewContact) -> ContactShown:
@@ -144,12 +149,13 @@ async def page(
             digits=_digits(needle),
             tag_id=tag_id,
             list_id=chosen.list_id,
+            reach=chosen.reach,
             before_id=before,
             at_most=limit,
         )
         statement = statement.where(Contact.id.in_([row["id"] for row in found]))
     else:
-        statement = _filtered(tx, statement, tag_id=tag_id, list_id=chosen.list_id, before=before)
+        statement = _filtered(tx, statement, chosen, tag_id=tag_id, before=before)
     contacts = list(await tx.session.scalars(statement))
     names = await tags.of(tx, [contact.id for contact in contacts])
     return [ContactShown.of(contact, names.get(contact.id, [])) for contact in contacts]
@@ -158,9 +164,9 @@ async def page(
 def _filtered(
     tx: Transaction,
     statement: Select[Contact],
+    chosen: Filter,
     *,
     tag_id: int | None,
-    list_id: ListId | None,
     before: int | None,
 ) -> Select[Contact]:
     if tag_id is not None:
@@ -171,14 +177,17 @@ def _filtered(
                 ContactTag.contact_id == Contact.id,
             )
         )
-    if list_id is not None:
+    if chosen.list_id is not None:
         statement = statement.where(
             exists().where(
                 ListMember.workspace_id == tx.workspace_id,
-                ListMember.list_id == list_id,
+                ListMember.list_id == chosen.list_id,
                 ListMember.contact_id == Contact.id,
             )
         )
+    if chosen.reach is not None:
+        known = None if chosen.reach == "unknown" else chosen.reach
+        statement = statement.where(Contact.wa_status.is_not_distinct_from(known))
     if before is not None:
         statement = statement.where(Contact.id < before)
     return statement

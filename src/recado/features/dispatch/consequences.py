@@ -70,7 +70,11 @@ async def follow(
         and result.decision.contact is ContactEffect.OPTED_OUT
     ]
     if dead := _dead(results):
-        todo.append(partial(reach.note, runtime.db, workspace_id, dead, "dead"))
+        if plan is not None and plan.channel.adapter.capabilities.number_check:
+            # It looks the number up before it sends: a refusal is the answer to that.
+            todo.append(partial(reach.note, runtime.db, workspace_id, dead, "dead"))
+        else:
+            todo.append(partial(reach.missed, runtime.db, workspace_id, dead))
     for action in todo:
         await _insist(action)
     await _announce(runtime, workspace_id, results, plan)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
+from recado.domain.phones import phone_key
 from recado.features.contacts import consent, reach
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
@@ -17,7 +18,7 @@ from recado.features.webhooks.sorting import STATUSES, Batch, sort
 from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
-from recado.providers.events import StatusEvent
+from recado.providers.events import CallbackEvent, InboundEvent, StatusEvent
 
 log = logging.get(__name__)
 
@@ -121,7 +122,7 @@ async def _follow_up(
     runtime: Runtime, workspace_id: WorkspaceId, batch: Batch, moved: Sequence[Mapping[str, Any]]
 ) -> None:
     """What follows once states have changed for good."""
-    await _note_reach(runtime, workspace_id, moved)
+    await _note_reach(runtime, workspace_id, moved, batch.people)
     await faults.heed(runtime, workspace_id, batch.reports, moved)
     await _go_on(runtime, workspace_id, [row["run_id"] for row in moved if row["goes_on"]])
     campaigns = [CampaignId(row["campaign_id"]) for row in moved]
@@ -177,15 +178,19 @@ def _ours(text: str | None) -> Reference | None:
 
 
 async def _note_reach(
-    runtime: Runtime, workspace_id: WorkspaceId, moved: Sequence[Mapping[str, Any]]
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    moved: Sequence[Mapping[str, Any]],
+    people: Sequence[tuple[ChannelId, CallbackEvent]],
 ) -> None:
     """Afterwards and by itself: contacts are locked before deliveries, never after."""
 
     def in_column(name: str) -> list[ContactId]:
         return [ContactId(contact) for row in moved for contact in row[name] or () if contact]
 
-    await reach.note(runtime.db, workspace_id, in_column("dead"), "dead")
-    await reach.note(runtime.db, workspace_id, in_column("reached"), "valid")
+    wrote = {phone_key(event.sender) for _, event in people if isinstance(event, InboundEvent)}
+    await reach.missed(runtime.db, workspace_id, in_column("dead"))
+    await reach.reached(runtime.db, workspace_id, in_column("reached"), wrote - {""})
 
 
 async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:

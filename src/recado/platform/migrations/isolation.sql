@@ -56,7 +56,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workspace, app_user, channel_route TO re
 -- among the newest; what is rare, by the indexes, which OFFSET 0 keeps the planner from leaving
 -- aside for a walk through all contacts in the order asked for.
 CREATE FUNCTION search_contact_ids(needle text, digits text, with_tag bigint, on_list bigint,
-    before_id bigint, at_most integer)
+    reach text, before_id bigint, at_most integer)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
@@ -65,7 +65,7 @@ DECLARE
 BEGIN
     SELECT array_agg(id) INTO found_ids FROM (
         SELECT c.id FROM (
-            SELECT id, name, phone FROM contact
+            SELECT id, name, phone, wa_status FROM contact
             WHERE workspace_id = current_workspace_id() AND (before_id IS NULL OR id < before_id)
             ORDER BY id DESC LIMIT newest
         ) c
@@ -76,6 +76,7 @@ BEGIN
           AND (on_list IS NULL OR EXISTS (
               SELECT FROM list_member m WHERE m.workspace_id = current_workspace_id()
                 AND m.contact_id = c.id AND m.list_id = on_list))
+          AND (reach IS NULL OR coalesce(c.wa_status, 'unknown') = reach)
         ORDER BY c.id DESC LIMIT at_most
     ) page;
     IF cardinality(found_ids) = at_most THEN
@@ -84,7 +85,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT c.id FROM (
-        SELECT id FROM contact
+        SELECT id, wa_status FROM contact
         WHERE workspace_id = current_workspace_id() AND (before_id IS NULL OR id < before_id)
           AND (name ILIKE '%' || needle || '%' OR phone ILIKE '%' || digits || '%')
         OFFSET 0
@@ -95,6 +96,7 @@ BEGIN
       AND (on_list IS NULL OR EXISTS (
           SELECT FROM list_member m WHERE m.workspace_id = current_workspace_id()
             AND m.contact_id = c.id AND m.list_id = on_list))
+      AND (reach IS NULL OR coalesce(c.wa_status, 'unknown') = reach)
     ORDER BY c.id DESC LIMIT at_most;
 END $$;
 REVOKE ALL ON FUNCTION search_contact_ids FROM PUBLIC;

@@ -181,7 +181,8 @@ CREATE TABLE contact (
     timezone text,
     opted_out_at timestamptz,
     opt_out_source text,
-    -- Whether WhatsApp has this number, as sending to it has shown; NULL while that is not known.
+    -- Whether WhatsApp has this number, as sending to it or asking has shown, and since when that
+    -- is known; NULL while it is not.
     wa_status text CHECK (wa_status IN ('valid', 'dead')),
     wa_checked_at timestamptz,
     source text,  -- 'inbox': somebody unknown who wrote first
@@ -327,6 +328,7 @@ CREATE TABLE campaign (
     schedule jsonb NOT NULL DEFAULT '{}',
     pacing jsonb NOT NULL DEFAULT '{}',
     fail_over boolean NOT NULL DEFAULT true,
+    skip_dead_numbers boolean NOT NULL DEFAULT true,
     paused_reason text,
     starts_at timestamptz,
     deleted_at timestamptz,
@@ -353,7 +355,7 @@ CREATE INDEX campaign_channel_channel ON campaign_channel (workspace_id, channel
 -- What a start writes down and what is told beforehand are both read from here. The caller's role
 -- and workspace hold; the planner sees through it.
 CREATE FUNCTION campaign_audience(list_ids bigint[], tags text[], contact_ids bigint[],
-    suppression_tags text[])
+    suppression_tags text[], skip_dead boolean)
 RETURNS TABLE (contact_id bigint, name text, phone text, phone_key text, wa_status text, reason text)
 LANGUAGE sql STABLE AS $$
     WITH aimed_at AS (
@@ -373,7 +375,8 @@ LANGUAGE sql STABLE AS $$
     )
     SELECT c.id, c.name, c.phone, c.phone_key, c.wa_status,
            CASE WHEN c.opted_out_at IS NOT NULL THEN 'opted_out'
-                WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag END
+                WHEN s.tag IS NOT NULL THEN 'tag:' || s.tag
+                WHEN skip_dead AND c.wa_status = 'dead' THEN 'dead_number' END
     FROM aimed_at a
     JOIN contact c ON c.workspace_id = current_workspace_id() AND c.id = a.contact_id
     LEFT JOIN suppressing s ON s.contact_id = c.id

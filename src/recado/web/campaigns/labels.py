@@ -52,6 +52,7 @@ WAITING: Final = mark(
 REASONS: Final[Mapping[str, str]] = {
     "opted_out": mark("Does not want messages"),
     "tag": mark("Has the tag {tag}"),
+    "dead_number": mark("The number is not on WhatsApp"),
     "campaign_cancelled": mark("The campaign was cancelled"),
     "schedule_ended": mark("The campaign's time was over"),
     "contact_deleted": mark("The contact was deleted"),
