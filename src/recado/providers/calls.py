@@ -1,10 +1,36 @@
 """What adapters have in common in their calls: a request that is asked for its answer."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
 from recado.domain.retry import ErrorClass
-from recado.providers.base import CallFailed, Transport
+from recado.providers.base import CallFailed, Capabilities, Transport
+from recado.providers.content import Content, Media, Text
 from recado.providers.errors import GrantExpired, NotSent, TransportError
 from recado.providers.events import ProviderFault
-from recado.providers.exchange import HttpAnswer, HttpRequest, Outcome, Refused, Unsure
+from recado.providers.exchange import (
+    Accepted,
+    Check,
+    HttpAnswer,
+    HttpRequest,
+    Outcome,
+    Refused,
+    Unsure,
+)
+from recado.providers.reading import decoded, retry_after
+
+CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
+CALL_TIMEOUT = 30.0
+FAULTY = 400  # and above: HTTP's own word that something is wrong
+TOO_MANY = 429
+UNSURE = frozenset({ErrorClass.TRANSIENT_UNSURE, ErrorClass.NETWORK_UNSURE})
+_UNREACHED = frozenset({ErrorClass.NETWORK_UNSURE, ErrorClass.NETWORK_NOT_SENT})
+_CAPTIONED = frozenset({"image", "video", "document"})
+
+Fault = Callable[[Mapping[str, Any], HttpAnswer], ProviderFault]
+"""What an adapter makes of an answer in which its provider speaks of an error."""
 
 
 def unanswered(error: TransportError) -> ProviderFault:
@@ -52,3 +78,74 @@ def unsupported(content: str) -> Refused:
 def not_valid(complaint: str) -> Refused:
     """The outcome of a send that the provider would refuse for what is in it."""
     return Refused(ProviderFault("invalid_content", ErrorClass.REQUEST, complaint))
+
+
+def complaint(content: Content, capabilities: Capabilities) -> str | None:
+    """Why nobody could be sent this text or file; None if there is no reason."""
+    if isinstance(content, Text):
+        if not content.body.strip():
+            return "the text is empty"
+        most, words = capabilities.longest_text, content.body
+    elif isinstance(content, Media):
+        if content.caption and content.kind not in _CAPTIONED:
+            return f"a medium of the kind {content.kind} has no caption"
+        if content.filename and content.kind != "document":
+            return f"a medium of the kind {content.kind} has no file name"
+        most, words = capabilities.longest_caption, content.caption
+    else:
+        return None
+    return None if len(words) <= most else f"the text has more than {most} characters"
+
+
+def outcome(
+    answer: HttpAnswer, taken: Callable[[Mapping[str, Any]], Accepted | None], fault: Fault
+) -> Outcome:
+    """What an answer to a send says, of providers whose errors are words.
+
+    An answer that is not theirs, a page of a server on the way for example, tells nothing.
+
+    Args:
+        answer: As it came.
+        taken: Finds the message in an answer without an error.
+        fault: Classes an answer with one.
+    """
+    document = decoded(answer.body)
+    if document is not None and (document.get("error") or answer.status >= FAULTY):
+        found = fault(document, answer)
+        return Unsure(found) if found.error_class in UNSURE else Refused(found)
+    if document is not None and (accepted := taken(document)):
+        return accepted
+    code = f"http_{answer.status}"
+    if answer.status == TOO_MANY:
+        wait = retry_after(answer.headers)
+        return Refused(ProviderFault(code, ErrorClass.THROTTLE_CHANNEL, "Too many requests", wait))
+    detail = f"HTTP {answer.status} without a readable answer"
+    return Unsure(ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail))
+
+
+async def asked(transport: Transport, request: HttpRequest, *, provider: str, fault: Fault) -> Any:
+    """The JSON that a provider answers to anything but a send.
+
+    Raises:
+        CallFailed: There is no answer, none that can be read, or one that speaks of an error.
+    """
+    timeout = CHECK_TIMEOUT if request.method == "GET" else CALL_TIMEOUT
+    answer = await ask(transport, request, provider=provider, timeout=timeout)
+    try:
+        found = msgspec.json.decode(answer.body)
+    except (ValueError, RecursionError) as error:
+        detail = f"Unreadable answer, HTTP {answer.status}"
+        code = f"http_{answer.status}"
+        unreadable = ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail)
+        raise CallFailed(provider, unreadable) from error
+    said = found if isinstance(found, dict) else {}
+    if said.get("error") or answer.status >= FAULTY:
+        raise CallFailed(provider, fault(said, answer))
+    return found
+
+
+def gone(error: CallFailed) -> Check:
+    """The state of a channel whose provider did not say what it is."""
+    fault = error.fault
+    prefix = "" if fault.error_class in _UNREACHED else f"{fault.code}: "
+    return Check("disconnected", f"{prefix}{fault.detail}")

@@ -137,17 +137,19 @@ class ReactionEvent(FromPerson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditEvent(FromPerson):
-    """Somebody gave their message ``of`` another text."""
+    """Somebody gave their message ``of`` another text; ``ours``: we did, on the phone, to them."""
 
     of: str
     text: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeEvent(FromPerson):
-    """Somebody took their message ``of`` back."""
+    """Somebody took their message ``of`` back; ``ours``: we did, on the phone, from them."""
 
     of: str
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

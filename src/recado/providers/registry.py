@@ -2,6 +2,7 @@
 
 from recado.domain.errors import InvalidInput
 from recado.providers.base import Provider
+from recado.providers.evolution.adapter import EvolutionAdapter
 from recado.providers.meta.adapter import MetaAdapter
 from recado.providers.simulator.adapter import SimulatorAdapter
 
@@ -12,7 +13,7 @@ class UnknownProvider(InvalidInput):
 
 
 _PROVIDERS: dict[str, Provider] = {
-    adapter.name: adapter for adapter in (MetaAdapter(), SimulatorAdapter())
+    adapter.name: adapter for adapter in (MetaAdapter(), EvolutionAdapter(), SimulatorAdapter())
 }
 
 

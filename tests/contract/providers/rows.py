@@ -21,6 +21,9 @@ from recado.simulator.testing import Receiver, Simulator
 PICTURE = "https://example.com/a.jpg"
 
 
+Headers = Mapping[str, str]
+
+
 class Server(Protocol):
     """A provider's simulated server."""
 
@@ -32,6 +35,14 @@ class Server(Protocol):
 
     def elsewhere(self, config: Config, url: str, patch: pytest.MonkeyPatch) -> Config:
         """The same number with its server at another address."""
+        ...
+
+    def named(self, config: Config) -> str:
+        """What the simulator calls the channel, and callbacks the number."""
+        ...
+
+    def forged(self, headers: Headers, body: bytes) -> Sequence[tuple[Headers, bytes]]:
+        """A callback as somebody would send it who does not know the secret."""
         ...
 
 
@@ -46,6 +57,10 @@ class Row:
         codes: How the server words a refusal of a class.
         short: Whether Brazil's ninth digit is missing in the ids it answers with.
         templates: Those that stand ready on the server, filled in.
+        in_200: How the server words a refusal under status 200, and its class.
+        later: The class of a failure that is told later; None: the server never tells.
+        referenced: The states that come back with our reference.
+        label: What the row is called, where a provider has several.
         wrong: Keys of the config with which nothing is let in.
         bad: A config that cannot be valid.
     """
@@ -58,6 +73,10 @@ class Row:
     wrong: Mapping[str, str]
     bad: Mapping[str, Any]
     templates: Sequence[Template] = ()
+    in_200: tuple[Mapping[str, Any], ErrorClass] = ({"code": 131026}, ErrorClass.CONTACT_DEAD)
+    later: ErrorClass | None = ErrorClass.CONTACT_DEAD
+    referenced: frozenset[str] = frozenset({"sent", "delivered", "read"})
+    label: str = ""
 
     @property
     def adapter(self) -> Provider:
@@ -88,8 +107,14 @@ class CloudApi:
     def elsewhere(self, config: Config, url: str, patch: pytest.MonkeyPatch) -> Config:
         return {**config, "base_url": url}
 
+    def named(self, config: Config) -> str:
+        return str(config["phone_number_id"])
 
-class OwnSimulator:
+    def forged(self, headers: Headers, body: bytes) -> Sequence[tuple[Headers, bytes]]:
+        return [(headers, body + b" "), ({}, body)]
+
+
+class OwnSimulator(CloudApi):
     """The same, spoken to by the adapter that needs no account and registers itself."""
 
     async def channel(
@@ -103,6 +128,37 @@ class OwnSimulator:
         there = Sending(simulator_url=url)
         patch.setattr(settings, "sending", lambda: there)
         return config
+
+
+class Evolution:
+    """An instance of one version of Evolution, its webhook set by the adapter."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    async def channel(
+        self, row: Row, simulator: Simulator, receiver: Receiver, transport: Transport
+    ) -> Config:
+        config = row.adapter.configure(
+            {
+                "base_url": f"{simulator.url}/evolution/",
+                "instance": "Loja do Centro",
+                "api_key": "segredo-da-instancia",
+            }
+        )
+        known = {"instance": config["instance"], "api_key": config["api_key"]}
+        simulator.control("channels", {"provider": "evolution", **known, "version": self._version})
+        await row.adapter.connect(transport, config, receiver.url)
+        return config
+
+    def elsewhere(self, config: Config, url: str, patch: pytest.MonkeyPatch) -> Config:
+        return {**config, "base_url": url}
+
+    def named(self, config: Config) -> str:
+        return str(config["instance"])
+
+    def forged(self, headers: Headers, body: bytes) -> Sequence[tuple[Headers, bytes]]:
+        return [({**headers, "x-hook-secret": given}, body) for given in ("", "another")]
 
 
 METAS_CODES = {
@@ -124,6 +180,7 @@ METAS_TEMPLATES = (
         buttons=(ButtonValue(0, "url", "abc"), ButtonValue(1, "quick_reply", "parar")),
     ),
 )
+NOT_CONNECTED = 'The "Loja do Centro" instance is not connected'
 
 ROWS = (
     Row(
@@ -145,5 +202,21 @@ ROWS = (
         wrong={"access_token": "expired"},
         bad={"anything": "that it does not know"},
         templates=METAS_TEMPLATES,
+    ),
+    *(
+        Row(
+            name="evolution",
+            played_as="evolution",
+            server=Evolution(version),
+            codes={ErrorClass.CONTACT_DEAD: 131026, ErrorClass.AUTH: 190},
+            short=True,
+            wrong={"api_key": "invalid"},
+            bad={"base_url": "evolution:8080", "instance": "loja/1", "api_key": "com espaço"},
+            in_200=({"details": NOT_CONNECTED}, ErrorClass.REGISTRATION),
+            later=ErrorClass.UNKNOWN_CODE,
+            referenced=frozenset(),
+            label=f"evolution_{version.replace('.', '')}",
+        )
+        for version in ("2.3.6", "2.3.7")
     ),
 )

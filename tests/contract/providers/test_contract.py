@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.providers.behaviours import PROMISES, Promise, Stage
+from tests.contract.providers import behaviours, phones
 from tests.contract.providers.rows import ROWS, Row
+from tests.contract.providers.stage import PROMISES, Promise, Stage
 
 from recado.platform import settings
 from recado.platform.settings import Sending
 from recado.providers.transport import AiohttpTransport
 from recado.simulator.testing import Receiver, Simulator
 
-QUICK = {"sent_ms": 0, "delivered_ms": 1, "read_ms": 2, "batch_ms": 1, "jitter": 0}
-ALL = {"delivered_share": 1.0, "read_share": 1.0}
+WRITTEN_IN = (behaviours, phones)  # their promises are in the table once they are read
+QUICK = {"sent_ms": 0, "delivered_ms": 1, "read_ms": 2, "batch_ms": 1, "jitter": 0, "connect_ms": 0}
+ALL = {"delivered_share": 1.0, "read_share": 1.0, "lid_share": 0.0, "lid_only_share": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ async def stage(
 
 
 @pytest.mark.parametrize("behaviour", PROMISES, ids=lambda promise: promise.name)
-@pytest.mark.parametrize("stage", ROWS, ids=lambda row: row.name, indirect=True)
+@pytest.mark.parametrize("stage", ROWS, ids=lambda row: row.label or row.name, indirect=True)
 async def test_each_provider_keeps_each_promise(
     stage: Stage, behaviour: Promise, record_property: Callable[[str, object], None]
 ) -> None:

@@ -16,6 +16,7 @@ from tests.contract.providers.rows import ROWS, Row
 
 from recado.providers.base import CallbackEvent
 
+SECRETS = dict.fromkeys(("app_secret", "webhook_secret", "token"), "o segredo de ninguém")
 ARRIVED = datetime(2026, 11, 20, tzinfo=UTC)
 SECONDS = float(os.environ.get("RECADO_FUZZ_SECONDS", "0"))
 EXAMPLES = 80
@@ -70,7 +71,67 @@ _ENTRIES = st.fixed_dictionaries(
 )
 # One row a parser: some providers share theirs.
 PARSERS = list({row.adapter.parse.__qualname__: row for row in ROWS}.values())
-CALLBACKS = st.fixed_dictionaries({"entry": st.lists(_ENTRIES | _NODES, max_size=3)}) | _NODES
+_META = st.fixed_dictionaries({"entry": st.lists(_ENTRIES | _NODES, max_size=3)}) | _NODES
+
+_IDS = st.sampled_from(
+    [
+        *("5531999990001@s.whatsapp.net", "5531999990001:12@s.whatsapp.net", "1000@lid", ""),
+        *("120363000000000001@g.us", "status@broadcast", "5531999990001", "@lid"),
+    ]
+)
+_EVOLUTIONS_MESSAGES = [
+    *("conversation", "extendedTextMessage", "imageMessage", "audioMessage", "documentMessage"),
+    *("reactionMessage", "protocolMessage", "editedMessage", "ephemeralMessage", "message"),
+    *("templateButtonReplyMessage", "listResponseMessage", "locationMessage", "contactMessage"),
+]
+_EVOLUTIONS_KEYS = st.sampled_from(
+    [
+        *_EVOLUTIONS_MESSAGES,
+        *("text", "caption", "key", "id", "type", "selectedId", "selectedDisplayText", "title"),
+        *("singleSelectReply", "selectedRowId", "mimetype", "fileName", "ptt", "url", "base64"),
+        *("degreesLatitude", "degreesLongitude", "contextInfo", "stanzaId", "pairingCode", "code"),
+    ]
+)
+
+
+def _of(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        _SCALARS | _IDS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
+        max_leaves=25,
+    )
+
+
+def _some(keys: tuple[str, ...], nodes: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(keys, nodes)) | nodes
+
+
+_ANY = _of(_EVOLUTIONS_KEYS)
+_DATA = st.fixed_dictionaries(
+    {},
+    optional={
+        "key": _some(("remoteJid", "remoteJidAlt", "fromMe", "id"), _ANY),
+        "message": _some(tuple(_EVOLUTIONS_MESSAGES), _ANY),
+        "qrcode": _some(("base64", "code", "pairingCode"), _ANY),
+        **dict.fromkeys(("keyId", "remoteJid", "fromMe", "status", "state", "wuid"), _ANY),
+        **dict.fromkeys(("messageType", "messageTimestamp", "pushName", "contextInfo"), _ANY),
+        **dict.fromkeys(("statusReason", "disconnectionReasonCode", "editedMessage"), _ANY),
+    },
+)
+_EVOLUTIONS_EVENTS = st.sampled_from(
+    [
+        *("messages.upsert", "messages.update", "messages.delete", "messages.edited"),
+        *("send.message", "connection.update", "status.instance", "qrcode.updated", "contacts.x"),
+    ]
+)
+_EVOLUTION = (
+    st.fixed_dictionaries(
+        {"event": _EVOLUTIONS_EVENTS | _SCALARS, "data": _DATA | st.lists(_DATA, max_size=2)},
+        optional={"instance": _SCALARS, "sender": _IDS | _SCALARS},
+    )
+    | _ANY
+)
+SHAPES = {"meta": _META, "evolution": _EVOLUTION}
 
 
 def swallow(row: Row, body: bytes) -> None:
@@ -83,6 +144,7 @@ def swallow(row: Row, body: bytes) -> None:
             continue
         assert adapter.external_ids(share) <= {number}
     adapter.account_ids(body)
+    assert not adapter.verify(SECRETS, {}, body)
     try:
         events = adapter.parse(body, arrived=ARRIVED)
     except ValueError:
@@ -103,7 +165,7 @@ def test_no_callback_breaks_a_parser(row: Row) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(CALLBACKS, st.binary(max_size=12), st.integers(0, 400))
+    @given(SHAPES[row.played_as], st.binary(max_size=12), st.integers(0, 400))
     def feed(document: object, noise: bytes, at: int) -> None:
         body = msgspec.json.encode(document)
         swallow(row, body)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from recado.providers.meta.adapter import InvalidConfig, MetaAdapter
+from recado.providers.config import InvalidConfig
+from recado.providers.meta.adapter import MetaAdapter
 
 FULL = {
     "phone_number_id": "106540352242922",

@@ -1,7 +1,7 @@
 """Making, reading, changing and checking channels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from recado.features.settings.presets import presets_for
 from recado.platform import crypto
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
-from recado.providers.base import Check, Config, Provider, Transport
+from recado.providers.base import CallFailed, Check, Config, Provider, Transport
 from recado.providers.registry import provider as provider_named
 
 
@@ -97,8 +97,7 @@ async def create(
     except IntegrityError as error:
         raise ChannelNameTaken(name=name) from error
     await _note_route(tx, channel, adapter.external_id(full), adapter.account_id(full))
-    await adapter.connect(transport, full, webhook_url(runtime, channel))
-    _apply(channel, await adapter.check(transport, full))
+    _apply(channel, await _introduced(adapter, transport, full, webhook_url(runtime, channel)))
     await tx.session.flush()
     return channel
 
@@ -213,8 +212,8 @@ async def check(
     """Ask the provider for the channel's state and keep the answer."""
     channel = await get(tx, channel_id)
     opened = opened_channel(channel, runtime)
-    await opened.adapter.connect(transport, opened.config, webhook_url(runtime, channel))
-    answer = await opened.adapter.check(transport, opened.config)
+    url = webhook_url(runtime, channel)
+    answer = await _introduced(opened.adapter, transport, opened.config, url)
     _apply(channel, answer)
     if answer.status == "connected":
         channel.paused_until = None
@@ -330,6 +329,25 @@ async def _move_route(tx: Transaction, channel_id: ChannelId, account_id: str | 
             )
             .values(account_id=account_id)
         )
+
+
+async def _introduced(
+    adapter: Provider, transport: Transport, config: Config, callback_url: str
+) -> Check:
+    """Tell the provider where to call back, and ask it for the channel's state.
+
+    Messages may leave where it does not take the address, so that is a detail of the state.
+    """
+    try:
+        await adapter.connect(transport, config, callback_url)
+    except CallFailed as error:
+        fault = error.fault
+        answer = await adapter.check(transport, config)
+        if fault.detail in answer.detail:
+            return answer
+        refused = f"webhook: {fault.code}: {fault.detail}"
+        return replace(answer, detail="; ".join(filter(None, (answer.detail, refused))))
+    return await adapter.check(transport, config)
 
 
 def _apply(channel: Channel, answer: Check) -> None:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from recado.domain.errors import InvalidInput
 from recado.domain.retry import ErrorClass
 from recado.providers import calls
 from recado.providers.base import (
@@ -17,6 +15,8 @@ from recado.providers.base import (
     Transport,
     lacking,
 )
+from recado.providers.calls import CALL_TIMEOUT, CHECK_TIMEOUT, FAULTY
+from recado.providers.config import Credential, ServerAddress, validated
 from recado.providers.events import ChannelStatus, ProviderFault
 from recado.providers.exchange import (
     Check,
@@ -29,21 +29,13 @@ from recado.providers.exchange import (
     Upload,
 )
 from recado.providers.meta import errors, media, payloads, templates
-from recado.providers.meta.events import people, word
+from recado.providers.meta.events import people
 from recado.providers.meta.webhook import MetaCallbacks
+from recado.providers.reading import decoded, word
 
-CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
-CALL_TIMEOUT = 30.0
 UPLOAD_TIMEOUT = 300.0  # up to 100 MB
-FAULTY = 400  # and above: HTTP's own word that something is wrong
 _TIER = "whatsapp_business_manager_messaging_limit"
 NUMBER_FIELDS = f"status,display_phone_number,verified_name,quality_rating,throughput,{_TIER}"
-_UNREACHED = frozenset({ErrorClass.NETWORK_UNSURE, ErrorClass.NETWORK_NOT_SENT})
-
-
-class InvalidConfig(InvalidInput):
-    code = "invalid_channel_config"
-    sentence = "The channel's configuration is not valid. Correct the fields named."
 
 
 class MetaConfig(BaseModel):
@@ -53,29 +45,11 @@ class MetaConfig(BaseModel):
 
     phone_number_id: str = Field(pattern=r"^[0-9]{5,30}$")
     waba_id: str = Field(pattern=r"^[0-9]{5,30}$")
-    # It stands in a header: with anything else in it, no request could ever be written.
-    access_token: str = Field(max_length=2000, pattern=r"^[!-~]+$")
+    access_token: Credential
     app_secret: str = Field(min_length=1, max_length=200)
     verify_token: str = Field(min_length=1, max_length=200)
-    base_url: str = "https://graph.facebook.com"
+    base_url: ServerAddress = "https://graph.facebook.com"
     api_version: str = Field("v25.0", pattern=r"^v[0-9]{1,3}\.[0-9]$")
-
-    @field_validator("base_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise ValueError("must be an http or https address")
-        return value.rstrip("/")
-
-
-def validated(model: type[BaseModel], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A config checked against its model; raises InvalidConfig with the fields that are wrong."""
-    try:
-        return model.model_validate(dict(raw)).model_dump()
-    except ValidationError as error:
-        fields = {"config." + ".".join(map(str, e["loc"])): str(e["msg"]) for e in error.errors()}
-        raise InvalidConfig(fields=fields) from error
 
 
 class MetaAdapter(MetaCallbacks, Adapter):
@@ -116,9 +90,7 @@ class MetaAdapter(MetaCallbacks, Adapter):
         try:
             document = await self._get(transport, config, _asked_of_number(config))
         except CallFailed as error:
-            known = error.fault.error_class not in _UNREACHED
-            prefix = f"{error.fault.code}: " if known else ""
-            return Check("disconnected", f"{prefix}{error.fault.detail}")
+            return calls.gone(error)
         state = detail = word(document.get("status")).upper()
         try:
             await self._get(transport, config, f"{config['waba_id']}?fields=id")
@@ -220,7 +192,7 @@ class MetaAdapter(MetaCallbacks, Adapter):
     ) -> dict[str, Any]:
         """The answer's object; raises CallFailed for errors of Meta's, whatever the status."""
         answer = await calls.ask(transport, request, provider=self.name, timeout=timeout)
-        document = errors.decoded(answer.body)
+        document = decoded(answer.body)
         if document is None:
             detail = f"Unreadable answer, HTTP {answer.status}"
             code = f"http_{answer.status}"

@@ -1,17 +1,13 @@
 """Meta's error codes as our classes, and how long it asks to wait."""
 
-import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-import msgspec
 
 from recado.domain.retry import ErrorClass
-from recado.platform import clock
+from recado.providers import reading
 from recado.providers.events import ProviderFault
 from recado.providers.exchange import HttpAnswer
 from recado.providers.plain import plain
+from recado.providers.reading import decoded
 
 # Code → class, from Meta's list of error codes as of 2026-09-11 and the practice of its clients.
 # Never by HTTP status: Meta changes those, and says not to build on them.
@@ -52,7 +48,6 @@ CLASS_OF: Mapping[int, ErrorClass] = {
 # Meta: an object that does not exist or that the token may not see.
 _INVALID, _NO_SUCH_OBJECT = 100, 33
 _NO_CODE = -1
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 def fault(error: object, answer: HttpAnswer | None = None) -> ProviderFault:
@@ -78,12 +73,7 @@ def is_metas(error: object) -> bool:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from Retry-After or from Meta's usage header (minutes)."""
-    value = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(value):
-        return float(value)
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    if seconds := _until(value, headers.get("date", "")):
+    if (seconds := reading.retry_after(headers)) is not None:
         return seconds
     usage = decoded(headers.get("x-business-use-case-usage", "").encode())
     minutes = [
@@ -95,25 +85,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         and isinstance(entry.get("estimated_time_to_regain_access"), int | float)
     ]
     return max(minutes) * 60 if minutes and max(minutes) > 0 else None
-
-
-def decoded(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, or None for everything else that may come: HTML, nothing, half of it."""
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _until(moment: str, date: str) -> float | None:
-    """Seconds to a moment, by the clock of the server that named it, where it shows its own."""
-    try:
-        until = parsedate_to_datetime(moment)
-        now = parsedate_to_datetime(date) if date else clock.now()
-        return max((until - now).total_seconds(), 0.0)
-    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
-        return None
 
 
 def _number(value: object) -> int:

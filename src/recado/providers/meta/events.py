@@ -28,9 +28,9 @@ from recado.providers.events import (
 )
 from recado.providers.meta.errors import fault
 from recado.providers.meta.inbound import person, received, text_of
-from recado.providers.plain import LONGEST_ID, plain
+from recado.providers.plain import LONGEST_ID
+from recado.providers.reading import objects, time, under, word
 
-MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
 # Meta, messaging limits: people outside of a customer service window in any 24 hours. It counts a
 # portfolio's; what we know is the business account, of which most portfolios have one.
 TIERS: Mapping[str, int] = {
@@ -82,23 +82,6 @@ def read(change: Change, *, arrived: datetime) -> Iterable[CallbackEvent]:
     if events or change.field == "messages":
         return events
     return [OtherEvent(kind=change.field, payload=change.value, **change.whose(sent))]
-
-
-def time(value: object, otherwise: datetime) -> datetime:
-    """Unix time in seconds or milliseconds, a string or a number; else the one given."""
-    try:
-        seconds = float(str(value))
-        if seconds >= MILLISECONDS_FROM:
-            seconds /= 1000
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return otherwise
-
-
-def objects(items: object) -> Iterator[dict[str, Any]]:
-    """The objects of a list; of anything else there are none."""
-    if isinstance(items, list):
-        yield from (item for item in items if isinstance(item, dict))
 
 
 def _messages(change: Change, sent: datetime) -> Iterator[CallbackEvent]:
@@ -194,7 +177,7 @@ def _of_template(change: Change, sent: datetime) -> dict[str, Any]:
 
 def _template_status(change: Change, sent: datetime) -> Iterator[CallbackEvent]:
     value = change.value
-    other, rejection = _object(value, "other_info"), _object(value, "rejection_info")
+    other, rejection = under(value, "other_info"), under(value, "rejection_info")
     reason = word(value.get("reason"))
     yield TemplateStatusEvent(
         status=word(value.get("event")).upper(),
@@ -266,7 +249,7 @@ def people(limit: object) -> int | None:
 
 def _account(change: Change, sent: datetime) -> Iterator[CallbackEvent]:
     value = change.value
-    ban, violation = _object(value, "ban_info"), _object(value, "violation_info")
+    ban, violation = under(value, "ban_info"), under(value, "violation_info")
     restrictions = tuple(
         Restriction(word(one.get("restriction_type")), _until(one.get("expiration")))
         for one in objects(value.get("restriction_info"))
@@ -282,7 +265,7 @@ def _account(change: Change, sent: datetime) -> Iterator[CallbackEvent]:
 
 def _alert(change: Change, sent: datetime) -> Iterator[CallbackEvent]:
     """Such as that a higher limit was asked for and is denied or deferred."""
-    value = {**change.value, **_object(change.value, "alert_info")}
+    value = {**change.value, **under(change.value, "alert_info")}
     if value.get("alert_type"):
         yield AccountEvent(
             event=word(value["alert_type"]).upper(),
@@ -295,16 +278,6 @@ def _until(value: object) -> datetime | None:
     never = datetime.fromtimestamp(0, UTC)
     until = time(value, never)
     return until if until > never else None
-
-
-def word(value: object, most: int = LONGEST_ID) -> str:
-    """A text or a number of Meta's as a text; empty for all else."""
-    return plain(value, most) if isinstance(value, str | int) and value is not False else ""
-
-
-def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _first_of(value: object) -> object:

@@ -15,9 +15,8 @@ from recado.providers.events import (
     RevokeEvent,
 )
 from recado.providers.meta.errors import fault
-from recado.providers.plain import LONGEST_ID, plain
+from recado.providers.reading import point, prose, under, word
 
-LONGEST_TEXT = 65_536  # characters; WhatsApp's own limit, far above what an API may send
 _DIGITS = re.compile(r"\+?([0-9]{5,20})", re.ASCII)
 _MEDIA = ("image", "video", "audio", "document", "sticker")
 # Meta: no words of a person's; to be passed over.
@@ -29,8 +28,8 @@ def person(number: object, user_id: object) -> tuple[str, str | None]:
 
     Meta's id has been seen in the place of the number, for those who have taken a user name.
     """
-    given = _word(number)
-    known = _word(user_id) or None
+    given = word(number)
+    known = word(user_id) or None
     if found := _DIGITS.fullmatch(given):
         return found[1], known
     return "", known or given or None
@@ -50,17 +49,17 @@ def received(
     contact = _contact(contacts, digits, user_id)
     if not digits:
         digits = person(contact.get("wa_id"), None)[0]
-    user_id = user_id or _word(contact.get("user_id")) or None
-    kind = _word(message.get("type"))
+    user_id = user_id or word(contact.get("user_id")) or None
+    kind = word(message.get("type"))
     errors = message.get("errors")
     if (not digits and not user_id) or (kind in _NOT_WRITTEN and not errors):
         return OtherEvent(kind=kind or "message", payload=message, **whose)
-    profile = _object(contact, "profile")
+    profile = under(contact, "profile")
     who = {
         "sender": digits,
         "user_id": user_id,
-        "name": _word(profile.get("name") or profile.get("username")),
-        "message_id": _word(message.get("id")),
+        "name": word(profile.get("name") or profile.get("username")),
+        "message_id": word(message.get("id")),
         **whose,
     }
     return _special(kind, message, who) or _written(kind, message, who)
@@ -68,37 +67,35 @@ def received(
 
 def _special(kind: str, message: Mapping[str, Any], who: Mapping[str, Any]) -> CallbackEvent | None:
     """What is no message of its own, but is about another one or about the person."""
-    node = _object(message, kind)
+    node = under(message, kind)
     if kind == "reaction":
-        return ReactionEvent(
-            of=_word(node.get("message_id")), emoji=_word(node.get("emoji")), **who
-        )
+        return ReactionEvent(of=word(node.get("message_id")), emoji=word(node.get("emoji")), **who)
     if kind == "edit":
-        edited = _object(node, "message")
-        return EditEvent(of=_word(node.get("original_message_id")), text=text_of(edited), **who)
+        edited = under(node, "message")
+        return EditEvent(of=word(node.get("original_message_id")), text=text_of(edited), **who)
     if kind == "revoke":
-        return RevokeEvent(of=_word(node.get("original_message_id")), **who)
+        return RevokeEvent(of=word(node.get("original_message_id")), **who)
     if kind == "system":
         new = node.get("wa_id") or node.get("new_wa_id")
         return PersonChangedEvent(
-            kind=_word(node.get("type")),
+            kind=word(node.get("type")),
             new_sender=person(new, None)[0] or None,
-            new_user_id=_word(node.get("user_id") or node.get("new_user_id")) or None,
-            text=_word(node.get("body")),
+            new_user_id=word(node.get("user_id") or node.get("new_user_id")) or None,
+            text=word(node.get("body")),
             **who,
         )
     return None
 
 
 def _written(kind: str, message: Mapping[str, Any], who: Mapping[str, Any]) -> InboundEvent:
-    context = _object(message, "context")
+    context = under(message, "context")
     errors = message.get("errors")
     error = errors[0] if isinstance(errors, list) and errors else None
     return InboundEvent(
         kind=kind,
         text=text_of(message),
         choice=_choice(message),
-        reply_to=_word(context.get("id")) or None,
+        reply_to=word(context.get("id")) or None,
         media=_medium(message),
         place=_place(message),
         fault=None if error is None else fault(error),
@@ -109,8 +106,8 @@ def _written(kind: str, message: Mapping[str, Any], who: Mapping[str, Any]) -> I
 
 def text_of(message: Mapping[str, Any]) -> str:
     """What a person would read in a message; empty where there are no words in it."""
-    kind = _word(message.get("type"))
-    node = _object(message, kind)
+    kind = word(message.get("type"))
+    node = under(message, kind)
     if kind == "interactive":
         node = _answer(node)
     keys = {
@@ -120,41 +117,37 @@ def text_of(message: Mapping[str, Any]) -> str:
         "location": (),
         "order": ("text",),
     }.get(kind, ("caption",))
-    return next((text for key in keys if (text := _long(node.get(key)))), "")
+    return next((text for key in keys if (text := prose(node.get(key)))), "")
 
 
 def _choice(message: Mapping[str, Any]) -> str | None:
     """What stands behind a button or line that was tapped."""
-    button = _object(message, "button").get("payload")
-    answer = _answer(_object(message, "interactive")).get("id")
-    return _word(button if button is not None else answer) or None
+    button = under(message, "button").get("payload")
+    answer = _answer(under(message, "interactive")).get("id")
+    return word(button if button is not None else answer) or None
 
 
 def _answer(interactive: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _object(interactive, _word(interactive.get("type")))
+    return under(interactive, word(interactive.get("type")))
 
 
 def _medium(message: Mapping[str, Any]) -> ReceivedMedia | None:
-    kind = _word(message.get("type"))
-    node = _object(message, kind) if kind in _MEDIA else {}
+    kind = word(message.get("type"))
+    node = under(message, kind) if kind in _MEDIA else {}
     if not node:
         return None
     return ReceivedMedia(
-        media_id=_word(node.get("id")),
-        mime_type=_word(node.get("mime_type")),
-        filename=_word(node.get("filename")),
+        media_id=word(node.get("id")),
+        mime_type=word(node.get("mime_type")),
+        filename=word(node.get("filename")),
         voice=node.get("voice") is True,
-        url=_long(node.get("url")),
+        url=prose(node.get("url")),
     )
 
 
 def _place(message: Mapping[str, Any]) -> tuple[float, float] | None:
-    node = _object(message, "location")
-    north, east = node.get("latitude"), node.get("longitude")
-    try:
-        return float(str(north)), float(str(east))
-    except ValueError:
-        return None
+    node = under(message, "location")
+    return point(node.get("latitude"), node.get("longitude"))
 
 
 def _contact(
@@ -162,24 +155,9 @@ def _contact(
 ) -> Mapping[str, Any]:
     """The one of the contacts who wrote; where there is one alone, it is that one."""
     for contact in contacts:
-        if digits and _word(contact.get("wa_id")) == digits:
+        if digits and word(contact.get("wa_id")) == digits:
             return contact
         if user_id and contact.get("user_id") == user_id:
             return contact
-    named = {_word(contact.get("wa_id")) for contact in contacts} - {""}
+    named = {word(contact.get("wa_id")) for contact in contacts} - {""}
     return contacts[0] if len(contacts) == 1 and (not digits or not named) else {}
-
-
-def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key) if key else None
-    return found if isinstance(found, dict) else {}
-
-
-def _word(value: object) -> str:
-    return _long(value, LONGEST_ID)
-
-
-def _long(value: object, most: int = LONGEST_TEXT) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return plain(value, most)

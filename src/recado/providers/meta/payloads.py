@@ -27,8 +27,9 @@ from recado.providers.content import (
 )
 from recado.providers.events import ProviderFault
 from recado.providers.exchange import Accepted, HttpAnswer, Message, Outcome, Refused, Unsure
-from recado.providers.meta.errors import decoded, fault, is_metas, retry_after
+from recado.providers.meta.errors import fault, is_metas, retry_after
 from recado.providers.plain import LONGEST_ID, plain
+from recado.providers.reading import decoded
 
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024

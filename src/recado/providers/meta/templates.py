@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from recado.providers.exchange import TemplateInfo
-from recado.providers.meta.events import objects, word
+from recado.providers.reading import objects, word
 
 FIELDS = (
     "id,name,language,status,category,parameter_format,quality_score,rejected_reason,components"

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from recado.providers import reading
 from recado.providers.base import CallbackEvent, Config
 from recado.providers.events import LONG_AGO
 from recado.providers.meta import events
-from recado.providers.meta.events import Change, objects
+from recado.providers.meta.events import Change
 from recado.providers.plain import plain
+from recado.providers.reading import objects
 
 _SIGNATURE = "x-hub-signature-256"
 
@@ -65,7 +67,7 @@ def handshake(verify_token: str, query: Mapping[str, str]) -> str | None:
 def external_ids(body: bytes) -> set[str]:
     """The phone_number_ids that a callback speaks of."""
     try:
-        return {change.number for change in _changes(_decode(body)) if change.number}
+        return {change.number for change in _changes(reading.document(body)) if change.number}
     except ValueError:
         return set()
 
@@ -73,7 +75,7 @@ def external_ids(body: bytes) -> set[str]:
 def account_ids(body: bytes) -> set[str]:
     """The business accounts that a callback speaks of as a whole."""
     try:
-        found = {c.account for c in _changes(_decode(body)) if not c.number and c.account}
+        found = {c.account for c in _changes(reading.document(body)) if not c.number and c.account}
     except ValueError:
         return set()
     return found
@@ -84,7 +86,7 @@ def only(body: bytes, external_id: str, account_id: str | None = None) -> bytes:
 
     ``account_id``: and with those of this business account that name no number.
     """
-    document = _decode(body)
+    document = reading.document(body)
     entries = []
     for entry in objects(document.get("entry")):
         of_account = account_id is not None and _identifier(entry.get("id")) == account_id
@@ -102,7 +104,7 @@ def parse(body: bytes, arrived: datetime = LONG_AGO) -> list[CallbackEvent]:
     """All events of a callback, in its order; raises ValueError if it is not JSON of an object."""
     return [
         event
-        for change in _changes(_decode(body))
+        for change in _changes(reading.document(body))
         for event in events.read(change, arrived=arrived)
     ]
 
@@ -130,13 +132,3 @@ def _number(change: Mapping[str, Any]) -> str:
 def _identifier(value: object) -> str:
     """As it is, however odd: what is cut or mended might become the name of somebody else."""
     return str(value) if isinstance(value, str | int) and value else ""
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(body)  # its DecodeError is a ValueError
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(document, dict):
-        raise ValueError("a callback is a JSON object")  # noqa: TRY004 - all faults are ValueErrors
-    return document

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from recado.platform import settings
 from recado.providers.base import Config, HttpRequest, Transport
+from recado.providers.calls import CHECK_TIMEOUT
+from recado.providers.config import validated
 from recado.providers.errors import TransportError
-from recado.providers.meta.adapter import CHECK_TIMEOUT, MetaAdapter, MetaConfig, validated
+from recado.providers.meta.adapter import MetaAdapter, MetaConfig
 from recado.providers.simulator.errors import SimulatorAway
 from recado.providers.simulator.payloads import registration
 from recado.providers.simulator.webhook import SimulatorCallbacks

@@ -1,0 +1,100 @@
+"""Reading what providers send: whatever it is, nothing but a ValueError ever comes of it."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from recado.platform import clock
+from recado.providers.plain import LONGEST_ID, plain
+
+LONGEST_TEXT = 65_536  # characters; WhatsApp's own limit, far above what an API may send
+MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+
+
+def document(body: bytes) -> dict[str, Any]:
+    """A callback's JSON object; raises ValueError for everything else."""
+    try:
+        found = msgspec.json.decode(body)  # its DecodeError is a ValueError
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("a callback is a JSON object")  # noqa: TRY004 - all faults are ValueErrors
+    return found
+
+
+def decoded(body: bytes) -> dict[str, Any] | None:
+    """A JSON object, or None for everything else that may come: HTML, nothing, half of it."""
+    try:
+        return document(body)
+    except ValueError:
+        return None
+
+
+def objects(items: object) -> Iterator[dict[str, Any]]:
+    """The objects of a list; of anything else there are none."""
+    if isinstance(items, list):
+        yield from (item for item in items if isinstance(item, dict))
+
+
+def under(value: object, key: str) -> Mapping[str, Any]:
+    """The object under a key; an empty one where there is none."""
+    found = value.get(key) if key and isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def word(value: object, most: int = LONGEST_ID) -> str:
+    """A text or a whole number as a text; empty for all else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return plain(value, most)
+
+
+def prose(value: object) -> str:
+    """As `word`, of what a person wrote."""
+    return word(value, LONGEST_TEXT)
+
+
+def time(value: object, otherwise: datetime) -> datetime:
+    """Unix time in seconds or milliseconds, a string or a number; else the one given."""
+    try:
+        seconds = float(str(value))
+        if seconds >= MILLISECONDS_FROM:
+            seconds /= 1000
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return otherwise
+
+
+def point(north: object, east: object) -> tuple[float, float] | None:
+    """A place in degrees, where both are numbers."""
+    try:
+        found = float(str(north)), float(str(east))
+    except ValueError:
+        return None
+    return found if all(map(math.isfinite, found)) else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from Retry-After; header names in lower case."""
+    value = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    return _until(value, headers.get("date", "")) or None
+
+
+def _until(moment: str, date: str) -> float | None:
+    """Seconds to a moment, by the clock of the server that named it, where it shows its own."""
+    try:
+        until = parsedate_to_datetime(moment)
+        now = parsedate_to_datetime(date) if date else clock.now()
+        return max((until - now).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
+        return None
