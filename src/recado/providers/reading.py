@@ -1,5 +1,6 @@
 """Reading what providers send: whatever it is, nothing but a ValueError ever comes of it."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -20,12 +21,30 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 def document(body: bytes) -> dict[str, Any]:
     """A callback's JSON object; raises ValueError for everything else."""
     try:
-        found = msgspec.json.decode(body)  # its DecodeError is a ValueError
+        found = _decoded(body)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(found, dict):
         raise ValueError("a callback is a JSON object")  # noqa: TRY004 - all faults are ValueErrors
     return found
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)  # its DecodeError is a ValueError
+    except ValueError:
+        return msgspec.json.decode(_mended(body))
+
+
+def _mended(body: bytes) -> bytes:
+    """JSON with what is no text in it left out.
+
+    A message that was cut in the middle of an emoji holds half of a surrogate pair; all others that
+    share its callback would be lost with it.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    found = json.loads(text, strict=False, parse_constant=lambda _: None)
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def decoded(body: bytes) -> dict[str, Any] | None:

@@ -3,9 +3,12 @@
 Short here; RECADO_FUZZ_SECONDS=600 makes it long.
 """
 
+import json
 import os
+import random
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.providers.rows import ROWS, Row
+from tests.support.mutations import mutated
 
 from recado.providers.base import CallbackEvent
 
@@ -20,6 +24,14 @@ SECRETS = dict.fromkeys(("app_secret", "webhook_secret", "token"), "o segredo de
 ARRIVED = datetime(2026, 11, 20, tzinfo=UTC)
 SECONDS = float(os.environ.get("RECADO_FUZZ_SECONDS", "0"))
 EXAMPLES = 80
+BENT = 300
+# The collected callbacks, where they are at hand.
+VECTORS = Path(__file__).parents[4] / "shared" / "providers" / "vectors"
+FOLDERS = {
+    "meta": ("facebook-openapi/webhooks", "meta-docs", "melgarafael-deskcommcrm"),
+    "evolution": ("evolution-source-derived",),
+    "uazapi": ("uazapi-derived",),
+}
 
 _WORDS = st.sampled_from(
     [
@@ -174,3 +186,17 @@ def test_no_callback_breaks_a_parser(row: Row) -> None:
     feed()
     while time.monotonic() < until:  # each round draws anew
         feed()
+
+
+@pytest.mark.timeout(SECONDS + 180)
+@pytest.mark.skipif(not VECTORS.is_dir(), reason="the examples are not part of Recado")
+@pytest.mark.parametrize("row", PARSERS, ids=lambda row: row.name)
+def test_no_example_bent_out_of_shape_breaks_a_parser(row: Row) -> None:
+    until = time.monotonic() + SECONDS / len(PARSERS)
+    folders = [VECTORS / name for name in FOLDERS[row.played_as]]
+    paths = sorted(path for folder in folders for path in folder.glob("*.json"))
+    documents = [json.loads(path.read_text()) for path in paths]
+    chance, done = random.Random(1), 0
+    while done < BENT or time.monotonic() < until:
+        swallow(row, mutated(chance.choice(documents), chance))
+        done += 1
