@@ -5,5 +5,8 @@ LONGEST_ID = 512  # Meta: an id has about 128 characters; an index entry has roo
 
 
 def plain(text: object, most: int = LONGEST_DETAIL) -> str:
-    """Something of a provider's as a short text without NUL, which PostgreSQL refuses."""
-    return str(text).replace("\0", "")[:most]
+    """Something of a provider's as a short text that PostgreSQL takes.
+
+    It refuses a NUL and half of a surrogate pair, which JSON may have: they go, and become a ``?``.
+    """
+    return str(text).replace("\0", "")[:most].encode("utf-8", "replace").decode()

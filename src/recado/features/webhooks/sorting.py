@@ -77,5 +77,18 @@ def _put(batch: Batch, channel: ChannelId, event: CallbackEvent) -> None:
             batch.reports.append((channel, event))
     elif isinstance(event, FromPerson | EchoEvent):
         batch.people.append((channel, event))
+        if isinstance(event, EchoEvent) and event.reference:
+            batch.reports.append((channel, _left(event)))
     elif not isinstance(event, OtherEvent):
         batch.news.append((channel, event))
+
+
+def _left(echo: EchoEvent) -> StatusEvent:
+    """That a message of ours is echoed shows that it has left."""
+    return StatusEvent(
+        provider_id=echo.provider_id,
+        status="sent",
+        reference=echo.reference,
+        external_id=echo.external_id,
+        at=echo.at,
+    )

@@ -9,6 +9,7 @@ CREATE TABLE conversation (
     contact_id bigint,
     person text,
     name text NOT NULL DEFAULT '',  -- as the person calls themselves
+    address text,  -- the digits that they last wrote from
     last_inbound_at timestamptz,
     last_message_at timestamptz NOT NULL DEFAULT now(),
     unread integer NOT NULL DEFAULT 0,
