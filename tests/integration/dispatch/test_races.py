@@ -83,7 +83,8 @@ async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Nu
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
     await gates.close_contacts(redis, number.workspace_id, [claim.contact_id or ContactId(0)], "x")
-    for _ in range(2):
+    await gates.close_channels(redis, number.workspace_id, [number.channel_id], "x")
+    for _ in range(3):
         grant = await asked(ledger, asking)
         await ledger.shut_out([(asking, grant.gated[0])])
     assert not (await asked(ledger, asking)).gated
@@ -95,6 +96,8 @@ async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Nu
         "UPDATE run SET status = 'paused'",
         "UPDATE contact SET opted_out_at = now()",
         "DELETE FROM contact",
+        "UPDATE channel SET paused_reason = 'x'",
+        "UPDATE channel SET paused_reason = 'x', paused_until = now() + interval '1 hour'",
     ],
 )
 async def test_a_gate_with_a_reason_stays_closed(number: Number, closing: str) -> None:
@@ -103,6 +106,8 @@ async def test_a_gate_with_a_reason_stays_closed(number: Number, closing: str) -
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     if "run" in closing:
         await gates.sync_runs(redis, number.workspace_id, {run_id: "paused"})
+    elif "channel" in closing:
+        await gates.close_channels(redis, number.workspace_id, [number.channel_id], "x")
     else:
         contact = claim.contact_id or ContactId(0)
         await gates.close_contacts(redis, number.workspace_id, [contact], "x")

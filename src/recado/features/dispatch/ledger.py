@@ -205,16 +205,21 @@ class Ledger:
             await self.shut_out([(asked[place], gate) for place, gate in grant.gated.items()])
 
     async def shut_out(self, attempts: Sequence[tuple[Asking, Closed]]) -> None:
-        """Redis says that their run or contact is closed; PostgreSQL knows for certain."""
+        """Redis says that channel, run or contact is closed; PostgreSQL knows for certain."""
         await self.release([asking.reference for asking, _ in attempts])
         async with self._db.workspace(self._workspace_id) as tx:
             runs = await _open_runs(tx, {asking.run_id for asking, _ in attempts})
             contacts = await _open_contacts(
                 tx, {asking.contact_id for asking, _ in attempts if asking.contact_id}
             )
+            channel_open = await tx.value(
+                SQL["channel_open"], workspace_id=self._workspace_id, channel_id=self._channel_id
+            )
         may_open = {gates.run_gate(self._workspace_id, run) for run in runs} | {
             gates.contact_gate(self._workspace_id, contact) for contact in contacts
         }
+        if channel_open:
+            may_open.add(gates.channel_gate(self._workspace_id, self._channel_id))
         seen = {closed.gate: closed.held for _, closed in attempts if closed.gate in may_open}
         await gates.reopen(self._runtime.redis, seen)
 

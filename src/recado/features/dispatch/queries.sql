@@ -115,6 +115,10 @@ WHERE cc.workspace_id = %(workspace_id)s AND cc.channel_id = %(channel_id)s
 -- name: run_statuses
 SELECT id, status FROM run WHERE workspace_id = %(workspace_id)s AND id = ANY(%(runs)s);
 
+-- name: channel_open
+SELECT paused_reason IS NULL OR paused_until <= now() FROM channel
+WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s AND deleted_at IS NULL;
+
 -- name: contacts_closed
 SELECT id, opted_out_at IS NOT NULL AS closed FROM contact
 WHERE workspace_id = %(workspace_id)s AND id = ANY(%(contacts)s);

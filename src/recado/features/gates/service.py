@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from recado.domain.ids import ContactId, RunId, WorkspaceId
+from recado.domain.ids import ChannelId, ContactId, RunId, WorkspaceId
 from recado.platform import logging
 from recado.platform.redis import key, script
 
@@ -22,6 +22,11 @@ _LIFE = 3600  # seconds; a claim is looked at again every few seconds, so this i
 def run_gate(workspace_id: WorkspaceId, run_id: RunId) -> str:
     """The key that is there while a run is closed."""
     return key(workspace_id, "gate", "run", run_id)
+
+
+def channel_gate(workspace_id: WorkspaceId, channel_id: ChannelId) -> str:
+    """The key that is there while a channel is paused."""
+    return key(workspace_id, "gate", "channel", channel_id)
 
 
 def contact_gate(workspace_id: WorkspaceId, contact_id: ContactId | None) -> str:
@@ -44,6 +49,13 @@ async def sync_runs(
             if status not in OPEN
         },
     )
+
+
+async def close_channels(
+    redis: "Redis", workspace_id: WorkspaceId, channels: Iterable[ChannelId], why: str
+) -> None:
+    """Close the gates of channels; after this returns, no campaign sends through them."""
+    await _close(redis, {channel_gate(workspace_id, channel): why for channel in channels})
 
 
 async def close_contacts(

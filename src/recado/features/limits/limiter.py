@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from recado.domain.ids import ChannelId, Reference, RunId, WorkspaceId
 from recado.domain.limits import Kind, Limit, Path, Scope
-from recado.features.gates.service import contact_gate, run_gate
+from recado.features.gates.service import channel_gate, contact_gate, run_gate
 from recado.features.limits.asks import SECOND_US, Asking, Book, Sheet, book_key, life_ms
 from recado.platform.redis import key, script
 
@@ -128,6 +128,7 @@ class Limiter:
         self._take_back = script(redis, package, "take_back.lua")
         self._lease_key = f"{prefix}:no-lease"
         self._flight = f"{prefix}:no-flight"
+        self._gate = f"{prefix}:no-gate"
         self.lease = ""
 
     async def reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant:
@@ -149,7 +150,7 @@ class Limiter:
         off = sorted({mark for path in paths.values() for mark in path.off})
         verdict, *answer = await self._reserve(
             keys=[
-                *(self._lease_key, f"{self._prefix}:{OPENED}", self._flight),
+                *(self._lease_key, f"{self._prefix}:{OPENED}", self._flight, self._gate),
                 *(book.key for book in sheet.books),
                 *(gate for one in asking for gate in self._gates(one)),
             ],
@@ -214,7 +215,7 @@ class Limiter:
 
     def _gates(self, asking: Asking) -> tuple[str, str]:
         del asking
-        return f"{self._prefix}:no-gate", f"{self._prefix}:no-gate"
+        return self._gate, self._gate
 
 
 class ChannelLimiter(Limiter):
@@ -230,6 +231,7 @@ class ChannelLimiter(Limiter):
         self.lease = f"{token}:"
         base = (workspace_id, "channel", channel_id)
         self._lease_key, self._flight = (key(*base, name) for name in ("lease", "flight"))
+        self._gate = channel_gate(workspace_id, channel_id)
 
     async def take(self, on_the_wire: Sequence[Reference]) -> Taken:
         """Revoke whoever drove the channel before, and start under a lease of our own.

@@ -4,8 +4,9 @@
 -- KEYS[2] opened limits               hash, mark → the server that has kept their books since
 -- KEYS[3] attempts in flight          sorted set, by the time they were granted; without a lease only
 --                                     for as long as a grant may be taken back
--- KEYS[4…] books, as many as ARGV[1] has
--- KEYS[…] two gates for each attempt  its run's and its contact's: there, with a reason, if closed
+-- KEYS[4] gate of the channel         there, with a reason, if closed; so are the others
+-- KEYS[5…] books, as many as ARGV[1] has
+-- KEYS[…] two gates for each attempt  its run's and its contact's
 --
 -- ARGV[1] JSON:
 --   lease     ours; "" where there is none to be held
@@ -190,7 +191,7 @@ kinds.rate = {
 }
 
 for index, book in ipairs(ask.books) do
-  book.key = KEYS[3 + index]
+  book.key = KEYS[4 + index]
   kinds[book.kind].open(book.key, book)
 end
 if ask.lease == '' then
@@ -211,11 +212,15 @@ local function hold(checks, attempt, wait, holder)
 end
 
 -- Who may go. What one attempt leaves no room for need not be asked again for the others of its run.
-local first_gate = 4 + #ask.books
+local first_gate = 5 + #ask.books
+local paused = redis.call('GET', KEYS[4])
 local results, granted, shut = {}, 0, {}
 for index, attempt in ipairs(ask.attempts) do
-  local gate = KEYS[first_gate + 2 * index - 2]
-  local closed = redis.call('GET', gate)
+  local gate, closed = KEYS[4], paused
+  if not closed then
+    gate = KEYS[first_gate + 2 * index - 2]
+    closed = redis.call('GET', gate)
+  end
   if not closed then
     gate = KEYS[first_gate + 2 * index - 1]
     closed = redis.call('GET', gate)
