@@ -16,6 +16,7 @@ from recado.domain import pacing
 from recado.domain.ids import ChannelId
 from recado.features.channels import service
 from recado.features.channels.models import Channel
+from recado.features.connections import numbers
 from recado.features.contacts.schemas import Label
 from recado.features.dispatch import leases, mood
 from recado.features.settings import service as settings
@@ -77,6 +78,10 @@ class ChannelShown(BaseModel):
     detail: str | None
     paused_until: datetime | None
     paused_reason: str | None
+    display_number: str | None = Field(description="as the provider writes it")
+    quality: str | None = Field(description="GREEN, YELLOW, RED or UNKNOWN")
+    tier: int | None = Field(description="whom it may reach in 24 hours; null is any, or not told")
+    throughput: str | None = Field(description="how fast it may send, in the provider's word")
     webhook_url: str
     config: dict[str, Any]
     pacing: dict[str, Any]
@@ -104,8 +109,7 @@ async def create_channel(request: Request, access: Admin, new: NewChannel) -> Ch
             config=new.config,
             pacing_given=new.pacing,
         )
-        saved = await settings.saved(tx)
-    return (await _shown(access, [channel], saved))[0]
+    return await _checked(request, access, channel.id)
 
 
 @router.get("")
@@ -134,10 +138,10 @@ async def change_channel(
     request: Request, access: Admin, channel_id: Id, changes: ChannelChanges
 ) -> ChannelShown:
     """Rename it, change its pace or its credentials; holds for the very next message."""
-    now, answer = clock.now(), None
+    now = clock.now()
     async with access.transaction() as tx:
         if changes.config is not None:
-            answer = await service.reconfigure(
+            await service.reconfigure(
                 tx, access.runtime, _transport(request), ChannelId(channel_id), changes.config
             )
         channel = await service.change(
@@ -149,8 +153,8 @@ async def change_channel(
         )
         await leases.wake(tx, [ChannelId(channel_id)], now)
         saved = await settings.saved(tx)
-    if answer is not None and answer.status == "connected":
-        await mood.forget(access.runtime.redis, access.workspace_id, ChannelId(channel_id))
+    if changes.config is not None:
+        return await _checked(request, access, channel_id)
     return (await _shown(access, [channel], saved))[0]
 
 
@@ -167,9 +171,16 @@ async def check_channel(request: Request, access: Admin, channel_id: Id) -> Chec
     async with access.transaction() as tx:
         answer = await service.check(tx, access.runtime, _transport(request), ChannelId(channel_id))
         await leases.wake(tx, [ChannelId(channel_id)], clock.now())
-        if answer.status == "connected":
-            await mood.forget(access.runtime.redis, access.workspace_id, ChannelId(channel_id))
+    await _checked(request, access, channel_id)
     return CheckShown(status=answer.status, detail=answer.detail)
+
+
+async def _checked(request: Request, access: Access, channel_id: int) -> ChannelShown:
+    """A channel whose provider was asked a moment ago, after what follows from the answer."""
+    await numbers.follow(
+        access.runtime, _transport(request), access.workspace_id, ChannelId(channel_id)
+    )
+    return await get_channel(access, channel_id)
 
 
 def _transport(request: Request) -> Transport:
@@ -191,6 +202,10 @@ async def _shown(
             detail=channel.status_detail,
             paused_until=channel.paused_until,
             paused_reason=channel.paused_reason,
+            display_number=channel.display_number,
+            quality=channel.quality,
+            tier=channel.tier,
+            throughput=channel.throughput,
             webhook_url=service.webhook_url(access.runtime, channel),
             config=channel.config,
             pacing={"preset": channel.pacing.get("preset"), **pacing.shown(one.pacing)},

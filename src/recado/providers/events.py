@@ -303,8 +303,26 @@ class AccountEvent(CallbackEvent):
     @property
     def stops_sending(self) -> bool:
         """Whether nothing that we begin may leave through any number of the account."""
-        kinds = {restriction.kind for restriction in self.restrictions}
-        return self.ban == "DISABLE" or "RESTRICTED_BIZ_INITIATED_MESSAGING" in kinds
+        return self.ban == "DISABLE" or bool(self._stops)
+
+    @property
+    def stopped_until(self) -> datetime | None:
+        """Of one that stops sending: when that ends; None: no end was told."""
+        ends = [restriction.until for restriction in self._stops]
+        if self.ban == "DISABLE" or None in ends:
+            return None
+        return max((end for end in ends if end), default=None)
+
+    @property
+    def reinstates(self) -> bool:
+        """Whether the account may send again."""
+        return self.ban == "REINSTATE"
+
+    @property
+    def _stops(self) -> list[Restriction]:
+        return [
+            one for one in self.restrictions if one.kind == "RESTRICTED_BIZ_INITIATED_MESSAGING"
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

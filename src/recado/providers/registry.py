@@ -17,6 +17,11 @@ _PROVIDERS: dict[str, Provider] = {
 }
 
 
+def providers() -> list[Provider]:
+    """All adapters."""
+    return [*_PROVIDERS.values()]
+
+
 def provider(name: str) -> Provider:
     """The adapter of this name; raises UnknownProvider."""
     try:

@@ -24,6 +24,7 @@ from recado import bootstrap
 from recado.app import create_app
 from recado.domain.ids import WorkspaceId
 from recado.features.campaigns import jobs as campaigns
+from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
 from recado.features.users.roles import Role
@@ -138,7 +139,7 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
         redis=redis.connect(own_redis_url),
         queue=queue,
     )
-    for feature in (campaigns, contacts, dispatch, webhooks):
+    for feature in (campaigns, connections, contacts, dispatch, webhooks):
         queue.add(feature.__name__.split(".")[-2], feature.blueprint(opened))
     yield opened
     await opened.close()

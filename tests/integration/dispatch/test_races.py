@@ -10,12 +10,14 @@ from tests.integration.dispatch.outcomes import BUSY, accepted, claimed, refused
 
 from recado.domain.ids import ContactId, RunId
 from recado.domain.limits import Path
-from recado.features.dispatch import transactions
+from recado.features.connections import standing
+from recado.features.dispatch import consequences, transactions
 from recado.features.dispatch.ledger import Ledger
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
 from recado.features.limits.asks import Asking
 from recado.features.limits.limiter import Grant
+from recado.platform import clock
 
 Superuser = psycopg.Connection[tuple[object, ...]]
 
@@ -75,6 +77,30 @@ async def test_a_pause_holds_from_the_moment_it_is_answered(number: Number) -> N
     asking = Asking(claim.reference, claim.run_id, claim.contact_id)
     grant = await asked(ledger, asking)
     assert list(grant.gated) == [0]
+
+
+@pytest.mark.parametrize("cause", ["fault", "account", "connection"])
+async def test_a_channel_that_its_provider_stops_sends_nothing_from_then_on(
+    number: Number, cause: str
+) -> None:
+    _, ledger, (claim,) = await claimed(number)
+    asking = Asking(claim.reference, claim.run_id, claim.contact_id)
+    assert (await asked(ledger, asking)).granted
+    runtime, workspace, channel = number.runtime, number.workspace_id, number.channel_id
+    now = clock.now()
+    if cause == "fault":
+        await consequences.pause_channel(runtime, workspace, channel, "190: token")
+    elif cause == "account":
+        await standing.stop_account(
+            runtime, workspace, [channel], because="DISABLE", until=None, at=now
+        )
+    else:
+        gone = standing.Connection("disconnected", now, "401")
+        await standing.connections(runtime, workspace, {channel: gone})
+    grant = await asked(ledger, asking)
+    assert (grant.granted, list(grant.gated)) == ((), [0])
+    await ledger.shut_out([(asking, grant.gated[0])])
+    assert not (await asked(ledger, asking)).granted
 
 
 async def test_a_gate_without_a_reason_is_opened_by_whom_it_shuts_out(number: Number) -> None:

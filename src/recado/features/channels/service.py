@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
@@ -15,7 +15,7 @@ from recado.domain.ids import ChannelId
 from recado.domain.pacing import Pacing
 from recado.features.channels.models import Channel, ChannelRoute
 from recado.features.settings.presets import presets_for
-from recado.platform import crypto
+from recado.platform import clock, crypto
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.providers.base import CallFailed, Check, Config, Provider, Transport
@@ -97,7 +97,8 @@ async def create(
     except IntegrityError as error:
         raise ChannelNameTaken(name=name) from error
     await _note_route(tx, channel, adapter.external_id(full), adapter.account_id(full))
-    _apply(channel, await _introduced(adapter, transport, full, webhook_url(runtime, channel)))
+    asked_at, url = clock.now(), webhook_url(runtime, channel)
+    _apply(channel, await _introduced(adapter, transport, full, url), asked_at)
     await tx.session.flush()
     return channel
 
@@ -212,12 +213,12 @@ async def check(
     """Ask the provider for the channel's state and keep the answer."""
     channel = await get(tx, channel_id)
     opened = opened_channel(channel, runtime)
-    url = webhook_url(runtime, channel)
+    asked_at, url = clock.now(), webhook_url(runtime, channel)
     answer = await _introduced(opened.adapter, transport, opened.config, url)
-    _apply(channel, answer)
+    _apply(channel, answer, asked_at)
     if answer.status == "connected":
-        channel.paused_until = None
-        channel.paused_reason = None
+        channel.paused_until = channel.paused_reason = channel.paused_by = None
+        channel.account_at = asked_at  # a person knows what was said of the account before
     await tx.session.flush()
     return answer
 
@@ -275,19 +276,27 @@ def pacing_of(provider: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -
 
 
 async def pause(
-    tx: Transaction, channel_id: ChannelId, *, until: datetime | None, reason: str
+    tx: Transaction,
+    channel_id: ChannelId,
+    *,
+    until: datetime | None,
+    reason: str,
+    by: Literal["connection"] | None = None,
 ) -> bool:
     """Let nothing leave through a channel; None until a person checks it.
+
+    ``by``: what else may end it.
 
     Returns whether that is new: one that waits for a person goes on waiting for the same reason.
     """
     paused = await tx.run(
         "UPDATE channel SET paused_until = %(until)s,"
-        " paused_reason = %(reason)s, updated_at = now()"
+        " paused_reason = %(reason)s, paused_by = %(by)s, updated_at = now()"
         " WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s"
         " AND (paused_reason IS NULL OR paused_until IS NOT NULL)",
         until=until,
         reason=reason,
+        by=by,
         workspace_id=tx.workspace_id,
         channel_id=channel_id,
     )
@@ -350,9 +359,21 @@ async def _introduced(
     return await adapter.check(transport, config)
 
 
-def _apply(channel: Channel, answer: Check) -> None:
+def _apply(channel: Channel, answer: Check, asked_at: datetime) -> None:
     channel.status = answer.status
     channel.status_detail = answer.detail[:500] or None
+    channel.connection_at = asked_at
     if answer.portfolio is not None:
         channel.portfolio = answer.portfolio
         channel.tier = answer.tier
+        channel.tier_at = asked_at
+    if answer.status != "connected" and _waits_for_phone(channel):
+        channel.paused_reason = f"disconnected: {channel.status_detail or answer.status}"
+        channel.paused_until, channel.paused_by = None, "connection"
+
+
+def _waits_for_phone(channel: Channel) -> bool:
+    """Whether only a phone can end its state, and no person's check is asked for already."""
+    if not provider_named(channel.provider).capabilities.connects_by_qr:
+        return False
+    return channel.paused_reason is None or channel.paused_until is not None

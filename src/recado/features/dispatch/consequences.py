@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, WorkspaceId
-from recado.domain.retry import ContactEffect, Verdict
+from recado.domain.retry import ContactEffect, ErrorClass, Verdict
 from recado.features.channels import service as channels
 from recado.features.contacts import consent, reach
 from recado.features.dispatch import failover, progress_feed, suspicion
@@ -129,7 +130,10 @@ def _about_channel(
     """Until a person has mended it, or for the moment that the provider asked for."""
     paused = _first(results, Verdict.PAUSE_CHANNEL)
     if paused is not None:
-        yield partial(pause_channel, runtime, workspace_id, channel_id, reason(paused))
+        its = paused.fault.error_class if paused.fault else None
+        yield partial(
+            pause_channel, runtime, workspace_id, channel_id, reason(paused), error_class=its
+        )
     until = max(
         filter(None, (r.decision.hold_channel_until for r in results if r.decision)), default=None
     )
@@ -138,14 +142,26 @@ def _about_channel(
 
 
 async def pause_channel(
-    runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId, because: str
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    channel_id: ChannelId,
+    because: str,
+    *,
+    error_class: ErrorClass | None = None,
 ) -> None:
-    """Let nothing more leave through a channel until a person has checked it, and say so."""
+    """Let nothing more leave through a channel until a person has checked it, and say so.
+
+    ``error_class``: one whose phone is not connected also goes on once it is.
+    """
+    by: Literal["connection"] | None = None
+    if error_class is ErrorClass.REGISTRATION:
+        by = "connection"
     async with short(runtime.db, workspace_id) as tx:
-        if not await channels.pause(tx, channel_id, until=None, reason=because):
+        if not await channels.pause(tx, channel_id, until=None, reason=because, by=by):
             return
         await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel_id, reason=because)
         await failover.defer(runtime, tx)
+    await gates.close_channels(runtime.redis, workspace_id, [channel_id], "paused")
     metrics.PAUSES.labels("channel").inc()
     log.error("channel paused", channel=channel_id, reason=because)
 

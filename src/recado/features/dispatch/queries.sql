@@ -492,7 +492,8 @@ RETURNING run.id, run.campaign_id;
 
 -- name: hold_channel
 -- A pause by a person, or until one has mended something, is not shortened to a moment's.
-UPDATE channel SET paused_until = %(until)s, paused_reason = %(reason)s, updated_at = now()
+UPDATE channel SET paused_until = %(until)s, paused_reason = %(reason)s, paused_by = NULL,
+    updated_at = now()
 WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s
   AND (paused_reason IS NULL OR paused_until < %(until)s);
 
@@ -516,5 +517,5 @@ FROM held WHERE r.workspace_id = %(workspace_id)s AND r.id = held.run_id
 RETURNING r.id, r.campaign_id;
 
 -- name: end_hold
-UPDATE channel SET paused_until = NULL, paused_reason = NULL, updated_at = now()
+UPDATE channel SET paused_until = NULL, paused_reason = NULL, paused_by = NULL, updated_at = now()
 WHERE workspace_id = %(workspace_id)s AND id = %(channel_id)s AND paused_until <= now();

@@ -75,12 +75,15 @@ def path(
     ]
     if together.per_minute_per_user:
         found.append(limits.of_user(created_by or "workspace", together.per_minute_per_user))
+    of_contact: list[Limit] = []
+    off: list[str] = []
     if channel.portfolio and channel.tier:
         found.append(limits.tier(channel.portfolio, channel.tier))
-    of_contact: list[Limit] = []
+    elif channel.portfolio:
+        off.append(limits.mark(Scope.PORTFOLIO, channel.portfolio, "tier"))
     if channel.adapter.capabilities.limits_pairs:
         of_contact.append(limits.pair(str(channel.id)))
-    off = [
+    off += [
         *limits.missing(Scope.CHANNEL, str(channel.id), found),
         *limits.missing(Scope.CAMPAIGN, subject, found),
         *limits.shared_missing(Scope.WORKSPACE, of_all.limits),

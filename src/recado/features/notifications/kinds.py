@@ -15,6 +15,15 @@ class Kind(StrEnum):
 
     CHANNEL_PAUSED = "channel_paused"
     CHANNEL_BACKING_OFF = "channel_backing_off"
+    CHANNEL_DISCONNECTED = "channel_disconnected"
+    CHANNEL_FAULT = "channel_fault"
+    QUALITY_LOW = "quality_low"
+    QUALITY_BETTER = "quality_better"
+    TIER_RAISED = "tier_raised"
+    TIER_LOWERED = "tier_lowered"
+    ACCOUNT_STOPPED = "account_stopped"
+    ACCOUNT_FREED = "account_freed"
+    ACCOUNT_NEWS = "account_news"
     CAMPAIGN_PAUSED = "campaign_paused"
     CAMPAIGN_COMPLETED = "campaign_completed"
     CAMPAIGN_FAILED = "campaign_failed"
@@ -43,6 +52,53 @@ WORDINGS: Final[Mapping[Kind, Wording]] = {
             "The last one: {reason}"
         ),
     ),
+    Kind.CHANNEL_DISCONNECTED: Wording(
+        "error",
+        mark(
+            "The phone of the channel '{channel}' is disconnected, and nothing leaves through it. "
+            "Connect it again: {reason}"
+        ),
+    ),
+    Kind.CHANNEL_FAULT: Wording(
+        "warning", mark("The provider reports a fault of the channel '{channel}': {reason}")
+    ),
+    Kind.QUALITY_LOW: Wording(
+        "warning",
+        mark(
+            "The quality of the channel '{channel}' is low: people block or report it. "
+            "Write less, and only to those who expect it."
+        ),
+    ),
+    Kind.QUALITY_BETTER: Wording(
+        "info", mark("The quality of the channel '{channel}' is no longer low.")
+    ),
+    Kind.TIER_RAISED: Wording(
+        "info",
+        mark(
+            "The account of the channel '{channel}' may now begin conversations with {people} "
+            "people in 24 hours; before, {before}."
+        ),
+    ),
+    Kind.TIER_LOWERED: Wording(
+        "warning",
+        mark(
+            "The account of the channel '{channel}' may begin conversations with only {people} "
+            "people in 24 hours now; before, {before}."
+        ),
+    ),
+    Kind.ACCOUNT_STOPPED: Wording(
+        "error",
+        mark(
+            "The provider stopped the account of {channels}, and nothing leaves through them: "
+            "{reason}"
+        ),
+    ),
+    Kind.ACCOUNT_FREED: Wording(
+        "info", mark("The account of {channels} may send again, and they go on.")
+    ),
+    Kind.ACCOUNT_NEWS: Wording(
+        "warning", mark("The provider says of the account of the channel '{channel}': {reason}")
+    ),
     Kind.CAMPAIGN_PAUSED: Wording(
         "error",
         mark(
@@ -57,7 +113,10 @@ WORDINGS: Final[Mapping[Kind, Wording]] = {
 }
 
 
+_PLACES: Final = ("channel", "channels", "campaign", "reason", "people", "before")
+
+
 def told(kind: str, params: Mapping[str, object], translator: Translator) -> str:
     """A notification's sentence in a person's language."""
-    words = {"channel": "", "campaign": "", "reason": ""} | dict(params)
+    words = dict.fromkeys(_PLACES, "") | dict(params)
     return translator.gettext(WORDINGS[Kind(kind)].sentence, **words)

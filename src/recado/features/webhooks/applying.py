@@ -11,7 +11,7 @@ from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.inbox import receiving
-from recado.features.webhooks import faults
+from recado.features.webhooks import faults, news
 from recado.features.webhooks.poison import described, lies_in_the_data
 from recado.features.webhooks.routes import SQL
 from recado.features.webhooks.sorting import STATUSES, Batch, sort
@@ -112,6 +112,7 @@ async def _act(tx: Transaction, runtime: Runtime, batch: Batch) -> list[dict[str
     # In transactions of its own and before these callbacks count as applied: contacts are never
     # locked after deliveries, and what a crash cuts short is taken in again.
     await receiving.take_in(runtime, tx.workspace_id, batch.people)
+    await news.take_in(runtime, tx.workspace_id, batch.news)
     moved = await _apply(tx, batch.reports) if batch.reports else []
     for row in moved:
         await _honour_opt_outs(tx, runtime, row["opted_out"] or [])

@@ -13,7 +13,7 @@ from recado.domain.retry import RULES, ErrorClass, Verdict
 from recado.features.dispatch import consequences
 from recado.platform import clock
 from recado.platform.runtime import Runtime
-from recado.providers.base import StatusEvent
+from recado.providers.base import ProviderFault, StatusEvent
 
 # A callback may be repeated for days; somebody may have mended it long ago.
 NEWS_FOR = timedelta(minutes=10)
@@ -31,15 +31,21 @@ async def heed(
 ) -> None:
     """Pause what would fail alike: the channel until a person has checked it, or the campaign."""
     since = clock.now() - NEWS_FOR
-    broken: dict[ChannelId, str] = {}
+    broken: dict[ChannelId, ProviderFault] = {}
     for channel_id, event in reports:
         fault = event.fault
         if event.status != "failed" or fault is None or event.at < since:
             continue
         if RULES[fault.error_class].verdict is Verdict.PAUSE_CHANNEL:
-            broken[channel_id] = f"{fault.code}: {fault.detail}"
-    for channel_id, because in broken.items():
-        await consequences.pause_channel(runtime, workspace_id, channel_id, because)
+            broken[channel_id] = fault
+    for channel_id, fault in broken.items():
+        await consequences.pause_channel(
+            runtime,
+            workspace_id,
+            channel_id,
+            f"{fault.code}: {fault.detail}",
+            error_class=fault.error_class,
+        )
     for row in moved:
         if row["campaign_fault"] is not None and row["failed_at"] >= since:
             await consequences.pause_run(

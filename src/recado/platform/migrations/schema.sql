@@ -112,8 +112,19 @@ CREATE TABLE channel (
     -- Whom the provider counts it with, and how many people these may reach in a day.
     portfolio text,
     tier integer,
+    tier_at timestamptz,
+    -- The number as its provider shows it, how it thinks of it and how fast it lets it send.
+    display_number text,
+    quality text,
+    quality_at timestamptz,
+    throughput text,
+    -- As of when its connection and its account are known: what was said before changes nothing.
+    connection_at timestamptz,
+    account_at timestamptz,
     paused_until timestamptz,
     paused_reason text,
+    -- What ends the pause beside a person: the connection, the account; NULL: nothing, or its time.
+    paused_by text CHECK (paused_by IN ('connection', 'account')),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
