@@ -6,24 +6,10 @@ divided, read), errors.py (its codes as our classes). content.py has what a mess
 events.py what comes back. What an adapter cannot do stands in its `Capabilities`; asked for it all
 the same, it raises `Unsupported`, which the class `Adapter` does for it.
 
-What the two that connect a phone by themselves need from here:
-
-Evolution (v2; self-hosted). Config: address, instance, key, and a secret of ours for the header
-``x-hook-secret`` of its callbacks, which `connect` sets and `verify` compares in constant time.
-`login` asks for QR and pairing code, `logout` ends the session; both also arrive as `QrEvent` and
-`ConnectionEvent`. It echoes no reference, so an outcome that is not known stays so for a person; a
-message is found again by ``key.id`` alone, as its address may be a LID (2.3.6 sends the number as
-``remoteJidAlt``, 2.3.7 puts it in place of the LID; without either the LID is the ``user_id``).
-Updates carry no time: `parse` is told the arrival's. ``PENDING`` is no state of ours, ``DELETED``
-(2.3.6) and ``SERVER_ACK`` (2.3.7) may mean an edit, so states only climb. ``exists: false`` in a
-refusal is a dead contact; "Connection Closed" is a channel that is away.
-
-uazapi (v2). Config: address and instance token. The token is in each callback's body: `verify`
-compares it. ``track_id`` echoes our reference in messages. Answers and ``messages`` count time in
-milliseconds, ``messages_update`` in seconds, as text or number; true and false may be text;
-``MessageIDs`` lacks the ``owner:`` in front of an id, which must be taken off elsewhere, and names
-several messages: one event each. ``sender`` is a LID, the number is in ``sender_pn``. It fills in
-``{{name}}`` by itself: doubled braces of ours must not reach it as they are.
+Two of them, Evolution and uazapi, drive an account of WhatsApp and connect a phone by themselves:
+`login` asks for a picture or a code, `logout` ends the session, and both are told of by `QrEvent`
+and `ConnectionEvent` too. People there may have a LID instead of a number. What adapters do alike
+stands in config.py, calls.py, reading.py and whatsapp.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -210,6 +196,10 @@ class Callbacks(Protocol):
         """
         ...
 
+    def without_secrets(self, body: bytes) -> bytes:
+        """What may be kept of a genuine callback: all but what proves that it is genuine."""
+        ...
+
     def parse(self, body: bytes, *, arrived: datetime) -> Sequence[CallbackEvent]:
         """The events of a stored callback in its order, each as often as it is in there.
 
@@ -337,6 +327,9 @@ class Adapter:
     def account_ids(self, body: bytes) -> set[str]:
         del body
         return set()
+
+    def without_secrets(self, body: bytes) -> bytes:
+        return body
 
     async def login(
         self, transport: Transport, config: Config, *, phone: str | None = None

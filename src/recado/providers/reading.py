@@ -14,6 +14,7 @@ from recado.platform import clock
 from recado.providers.plain import LONGEST_ID, plain
 
 LONGEST_TEXT = 65_536  # characters; WhatsApp's own limit, far above what an API may send
+LONGEST_PICTURE = 100_000  # characters; a code to scan has some ten thousand
 MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
@@ -77,6 +78,12 @@ def word(value: object, most: int = LONGEST_ID) -> str:
 def prose(value: object) -> str:
     """As `word`, of what a person wrote."""
     return word(value, LONGEST_TEXT)
+
+
+def picture(value: object) -> str:
+    """A picture as a data: address; whatever else it might lead to is left out."""
+    text = word(value, LONGEST_PICTURE + 1)
+    return text if text.startswith("data:image/") and len(text) <= LONGEST_PICTURE else ""
 
 
 def time(value: object, otherwise: datetime) -> datetime:

@@ -5,6 +5,7 @@ from recado.providers.base import Provider
 from recado.providers.evolution.adapter import EvolutionAdapter
 from recado.providers.meta.adapter import MetaAdapter
 from recado.providers.simulator.adapter import SimulatorAdapter
+from recado.providers.uazapi.adapter import UazapiAdapter
 
 
 class UnknownProvider(InvalidInput):
@@ -12,9 +13,10 @@ class UnknownProvider(InvalidInput):
     sentence = "There is no provider '{provider}'. Use one of: {known}."
 
 
-_PROVIDERS: dict[str, Provider] = {
-    adapter.name: adapter for adapter in (MetaAdapter(), EvolutionAdapter(), SimulatorAdapter())
-}
+_ADAPTERS: tuple[Provider, ...] = (
+    *(MetaAdapter(), EvolutionAdapter(), UazapiAdapter(), SimulatorAdapter()),
+)
+_PROVIDERS: dict[str, Provider] = {adapter.name: adapter for adapter in _ADAPTERS}
 
 
 def providers() -> list[Provider]:

@@ -147,6 +147,12 @@ async def a_dead_number_is_told(stage: Stage) -> None:
 
 
 @promise()
+async def an_account_that_whatsapp_holds_back_is_told(stage: Stage) -> None:
+    for error_class in {ErrorClass.ACCOUNT_QUALITY} & stage.row.codes.keys():
+        await refused(stage, error_class)
+
+
+@promise()
 async def a_refusal_under_status_200_is_one(stage: Stage) -> None:
     fault, error_class = stage.row.in_200
     await refused(stage, error_class, "error_in_200", **fault)

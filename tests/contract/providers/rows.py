@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 
 from recado.domain.retry import ErrorClass
@@ -161,6 +162,35 @@ class Evolution:
         return [({**headers, "x-hook-secret": given}, body) for given in ("", "another")]
 
 
+class Uazapi:
+    """An instance of uazapi, its webhook set by the adapter."""
+
+    name = "portaria"
+
+    async def channel(
+        self, row: Row, simulator: Simulator, receiver: Receiver, transport: Transport
+    ) -> Config:
+        given = {"base_url": f"{simulator.url}/uazapi", "token": "segredo-da-instancia"}
+        config = row.adapter.configure(given)
+        known = {"token": config["token"], "name": self.name}
+        simulator.control("channels", {"provider": "uazapi", **known})
+        await row.adapter.connect(transport, config, receiver.url)
+        return config
+
+    def elsewhere(self, config: Config, url: str, patch: pytest.MonkeyPatch) -> Config:
+        return {**config, "base_url": url}
+
+    def named(self, config: Config) -> str:
+        return self.name
+
+    def forged(self, headers: Headers, body: bytes) -> Sequence[tuple[Headers, bytes]]:
+        told = msgspec.json.decode(body)
+        tokens = ("", "another", None, 7, ["segredo-da-instancia"])
+        changed = [{**told, "token": token} for token in tokens]
+        del told["token"]
+        return [(headers, msgspec.json.encode(one)) for one in (*changed, told, [], "x")]
+
+
 METAS_CODES = {
     ErrorClass.CONTACT_DEAD: 131026,
     ErrorClass.AUTH: 190,
@@ -218,5 +248,24 @@ ROWS = (
             label=f"evolution_{version.replace('.', '')}",
         )
         for version in ("2.3.6", "2.3.7")
+    ),
+    Row(
+        name="uazapi",
+        played_as="uazapi",
+        server=Uazapi(),
+        codes={
+            ErrorClass.CONTACT_DEAD: 131026,
+            ErrorClass.AUTH: 190,
+            ErrorClass.ACCOUNT_QUALITY: 463,
+        },
+        short=True,
+        wrong={"token": "invalid"},
+        bad={"base_url": "x.uazapi.com", "token": ""},
+        in_200=(
+            {"details": "the number 5531@s.whatsapp.net is not on WhatsApp"},
+            ErrorClass.CONTACT_DEAD,
+        ),
+        later=None,
+        referenced=frozenset({"sent"}),
     ),
 )

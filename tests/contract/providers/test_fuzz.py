@@ -143,7 +143,42 @@ _EVOLUTION = (
     )
     | _ANY
 )
-SHAPES = {"meta": _META, "evolution": _EVOLUTION}
+_UAZAPIS_KINDS = st.sampled_from(
+    [
+        *("Conversation", "ExtendedTextMessage", "ImageMessage", "AudioMessage", "StickerMessage"),
+        *("ReactionMessage", "ProtocolMessage", "ButtonsResponseMessage", "ListResponseMessage"),
+        *("LocationMessage", "ContactMessage", "TemplateButtonReplyMessage", "true", "False"),
+    ]
+)
+_UAZAPI = (
+    st.fixed_dictionaries(
+        {
+            "EventType": st.sampled_from(["messages", "messages_update", "connection", "chats"]),
+            "message": _some(
+                (
+                    *("chatid", "chatlid", "sender", "sender_pn", "sender_lid", "fromMe", "text"),
+                    *("messageType", "content", "messageTimestamp", "isGroup", "wasSentByApi"),
+                    *("quoted", "reaction", "edited", "buttonOrListid", "vote", "track_id", "id"),
+                    *("messageid", "status", "mediaType", "senderName"),
+                ),
+                _UAZAPIS_KINDS | _ANY,
+            ),
+            "event": _some(
+                (
+                    *("MessageIDs", "Chat", "Sender", "sender_pn", "IsFromMe", "IsGroup"),
+                    *("Timestamp", "Type"),
+                ),
+                _ANY,
+            ),
+            "instance": _some(
+                ("status", "lastDisconnectReason", "qrcode", "paircode", "owner"), _ANY
+            ),
+        },
+        optional={"instanceName": _SCALARS, "owner": _IDS | _SCALARS, "state": _SCALARS},
+    )
+    | _ANY
+)
+SHAPES = {"meta": _META, "evolution": _EVOLUTION, "uazapi": _UAZAPI}
 
 
 def swallow(row: Row, body: bytes) -> None:

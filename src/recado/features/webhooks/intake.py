@@ -54,7 +54,7 @@ class Intake:
         kept: list[Received] = []
         genuine = adapter.verify(addressed.channel.config, headers, body)
         if genuine and not accounts and not numbers - {addressed.external_id}:
-            kept.append(_received(addressed, body))
+            kept.append(_received(addressed, adapter.without_secrets(body)))
         else:
             for target in await self._concerned(provider, numbers, accounts):
                 if _proven(target, headers, body):

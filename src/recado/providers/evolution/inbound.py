@@ -13,32 +13,8 @@ from recado.providers.events import (
     RevokeEvent,
 )
 from recado.providers.reading import point, prose, under, word
+from recado.providers.whatsapp import ABOUT_ANOTHER, KINDS, MEDIA
 
-# Its names → ours; what is in neither list goes by its own.
-_KINDS: Mapping[str, str] = {
-    "conversation": "text",
-    "extendedTextMessage": "text",
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
-    "templateButtonReplyMessage": "button",
-    "buttonsResponseMessage": "button",
-    "listResponseMessage": "interactive",
-    "interactiveResponseMessage": "interactive",
-    "locationMessage": "location",
-    "liveLocationMessage": "location",
-    "contactMessage": "contacts",
-    "contactsArrayMessage": "contacts",
-    "reactionMessage": "reaction",
-    "protocolMessage": "protocol",
-}
-ABOUT_ANOTHER = frozenset({"reaction", "protocol", ""})
-"""Kinds that are no message of their own."""
-
-_MEDIA = frozenset({"image", "video", "audio", "document", "sticker"})
 # Another message lies inside of these, under ``message``.
 _WRAPPERS = (
     *("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"),
@@ -93,7 +69,7 @@ def kind_and_node(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     name, found = _unwrapped(under(data, "message"), word(data.get("messageType")))
     if isinstance(found, str):
         found = {"text": found}
-    return _KINDS.get(name, name), found if isinstance(found, dict) else {}
+    return KINDS.get(name, name), found if isinstance(found, dict) else {}
 
 
 def text_of(kind: str, node: Mapping[str, Any]) -> str:
@@ -133,7 +109,7 @@ def _choice(node: Mapping[str, Any]) -> str | None:
 
 
 def _medium(kind: str, node: Mapping[str, Any]) -> ReceivedMedia | None:
-    if kind not in _MEDIA:
+    if kind not in MEDIA:
         return None
     return ReceivedMedia(
         mime_type=word(node.get("mimetype")),

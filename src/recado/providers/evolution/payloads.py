@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from recado.domain.retry import ErrorClass
-from recado.providers import jids
+from recado.providers import whatsapp
 from recado.providers.base import CallFailed, Config
 from recado.providers.content import Media, Text
 from recado.providers.events import ChannelStatus, ProviderFault
 from recado.providers.exchange import Accepted, Check, Login, Message, NumberCheck
 from recado.providers.plain import plain
-from recado.providers.reading import objects, prose, under, word
+from recado.providers.reading import objects, picture, prose, under, word
 
 NAME = "evolution"
 SECRET_HEADER = "x-hook-secret"  # noqa: S105 - the header's name
@@ -20,7 +20,6 @@ EVENTS = (
     *("MESSAGES_UPSERT", "MESSAGES_UPDATE", "MESSAGES_DELETE", "MESSAGES_EDITED", "SEND_MESSAGE"),
     *("CONNECTION_UPDATE", "STATUS_INSTANCE", "QRCODE_UPDATED"),
 )
-LONGEST_PICTURE = 100_000  # characters of a data: address
 STATES: Mapping[str, ChannelStatus] = {
     "open": "connected",
     "connecting": "connecting",
@@ -72,7 +71,7 @@ def send(message: Message) -> tuple[str, bytes]:
 
 def read_mark(message_id: str, sender: str) -> bytes:
     """That a received message was read."""
-    key = {"remoteJid": jids.of(sender), "fromMe": False, "id": message_id}
+    key = {"remoteJid": whatsapp.of(sender), "fromMe": False, "id": message_id}
     return msgspec.json.encode({"readMessages": [key]})
 
 
@@ -82,7 +81,7 @@ def taken(document: Mapping[str, Any]) -> Accepted | None:
     identifier = word(key.get("id"))
     if not identifier:
         return None
-    digits, user_id = jids.person(key.get("remoteJid"), key.get("remoteJidAlt"))
+    digits, user_id = whatsapp.person(key.get("remoteJid"), key.get("remoteJidAlt"))
     return Accepted(identifier, digits or None, user_id)
 
 
@@ -108,12 +107,6 @@ def login(document: object) -> Login:
     )
 
 
-def picture(value: object) -> str:
-    """A picture as a data: address; whatever else it might lead to is left out."""
-    text = word(value, LONGEST_PICTURE + 1)
-    return text if text.startswith("data:image/") and len(text) <= LONGEST_PICTURE else ""
-
-
 def numbers(asked: Sequence[str]) -> bytes:
     """Which of these (digits) are on WhatsApp?"""
     return msgspec.json.encode({"numbers": asked})
@@ -135,6 +128,6 @@ def _checked(number: str, answer: Mapping[str, Any] | None) -> NumberCheck:
         raise CallFailed(NAME, ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, detail))
     if not answer["exists"]:
         return NumberCheck(number, exists=False)
-    digits, user_id = jids.person(answer.get("jid"), answer.get("lid"))
+    digits, user_id = whatsapp.person(answer.get("jid"), answer.get("lid"))
     name = word(answer.get("name"))
     return NumberCheck(number, exists=True, wa_id=digits or None, user_id=user_id, name=name)

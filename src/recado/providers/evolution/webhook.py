@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recado.providers import jids, reading
+from recado.providers import reading, whatsapp
 from recado.providers.base import CallbackEvent, Config
 from recado.providers.events import (
     ConnectionEvent,
@@ -22,8 +22,8 @@ from recado.providers.events import (
 )
 from recado.providers.evolution import inbound
 from recado.providers.evolution.errors import failed_later
-from recado.providers.evolution.payloads import SECRET_HEADER, STATES, picture
-from recado.providers.reading import objects, prose, under, word
+from recado.providers.evolution.payloads import SECRET_HEADER, STATES
+from recado.providers.reading import objects, picture, prose, under, word
 
 # As WhatsApp's own library counts and names them. DELETED (2.3.6) may be any update without a
 # state, an edit among them, and is passed through as a word that moves nothing.
@@ -40,8 +40,6 @@ STATUSES: Mapping[str, str] = {
     "4": "read",
     "5": "played",
 }
-# After these the instance stays closed until a person connects it; after all others it returns.
-_FOR_GOOD = frozenset({"401", "402", "403", "406", ""})
 _GROUP = "group"
 
 
@@ -86,7 +84,7 @@ def _events(document: Mapping[str, Any], arrived: datetime) -> Iterator[Callback
     data = document.get("data")
     reader = _READERS.get(event)
     whose = {"external_id": word(document.get("instance")), "at": arrived}
-    account = jids.person(document.get("sender"))[0]
+    account = whatsapp.person(document.get("sender"))[0]
     for one in objects(data if isinstance(data, list) else [data]):
         callback = _Callback(event, one, whose, account)
         yield (reader(callback) if reader else None) or _other(callback, event or "unnamed")
@@ -99,13 +97,13 @@ def _other(callback: _Callback, kind: str) -> OtherEvent:
 def _message(callback: _Callback) -> CallbackEvent | None:
     """Something that was written: by a person, or by somebody on our own phone."""
     data, key = callback.data, under(callback.data, "key")
-    if jids.is_of_many(key.get("remoteJid")):
+    if whatsapp.is_of_many(key.get("remoteJid")):
         return _other(callback, _GROUP)
     at = reading.time(data.get("messageTimestamp"), callback.whose["at"])
     whose = {**callback.whose, "at": at}
     if key.get("fromMe") is True:
         return _echo(callback, key, whose)
-    digits, user_id = jids.person(key.get("remoteJid"), key.get("remoteJidAlt"))
+    digits, user_id = whatsapp.person(key.get("remoteJid"), key.get("remoteJidAlt"))
     if not digits and not user_id:
         return None
     who = {
@@ -123,9 +121,9 @@ def _echo(
 ) -> CallbackEvent | None:
     kind, node = inbound.kind_and_node(callback.data)
     identifier = word(key.get("id"))
-    if not identifier or kind in inbound.ABOUT_ANOTHER:
+    if not identifier or kind in whatsapp.ABOUT_ANOTHER:
         return None
-    digits, user_id = jids.person(key.get("remoteJid"), key.get("remoteJidAlt"))
+    digits, user_id = whatsapp.person(key.get("remoteJid"), key.get("remoteJidAlt"))
     return EchoEvent(
         by="api" if callback.event == "send.message" else "phone",
         provider_id=identifier,
@@ -142,10 +140,10 @@ def _status(callback: _Callback) -> CallbackEvent | None:
     """A message of ours moved on; of a message of theirs, that they gave it another text."""
     data = callback.data
     key = {**under(data, "key"), **data}
-    if jids.is_of_many(key.get("remoteJid")):
+    if whatsapp.is_of_many(key.get("remoteJid")):
         return _other(callback, _GROUP)
     identifier = word(data.get("keyId") or key.get("id"))
-    digits, user_id = jids.person(key.get("remoteJid"), key.get("remoteJidAlt"))
+    digits, user_id = whatsapp.person(key.get("remoteJid"), key.get("remoteJidAlt"))
     if key.get("fromMe") is False:
         edited = inbound.edited_text(data)
         if edited is None or not (digits or user_id) or not identifier:
@@ -171,8 +169,8 @@ def _about_another(callback: _Callback) -> dict[str, Any] | None:
     data = callback.data
     key = under(data, "key") or data
     identifier = word(key.get("id"))
-    digits, user_id = jids.person(key.get("remoteJid"), key.get("remoteJidAlt"))
-    if not identifier or jids.is_of_many(key.get("remoteJid")) or not (digits or user_id):
+    digits, user_id = whatsapp.person(key.get("remoteJid"), key.get("remoteJidAlt"))
+    if not identifier or whatsapp.is_of_many(key.get("remoteJid")) or not (digits or user_id):
         return None
     ours = key.get("fromMe") is True
     return {"of": identifier, "ours": ours, "sender": digits, "user_id": user_id, **callback.whose}
@@ -195,11 +193,12 @@ def _connection(callback: _Callback) -> CallbackEvent | None:
         return None
     status = STATES[state]
     reason = word(data.get("statusReason") or data.get("disconnectionReasonCode"))
-    number = jids.person(data.get("wuid"))[0] or callback.account
+    number = whatsapp.person(data.get("wuid"))[0] or callback.account
+    reopens = state == "close" and reason not in whatsapp.GONE_FOR_GOOD
     return ConnectionEvent(
         status=status,
         reason=reason,
-        returns=status == "connecting" or (state == "close" and reason not in _FOR_GOOD),
+        returns=status == "connecting" or reopens,
         number=number if status == "connected" else "",
         **callback.whose,
     )

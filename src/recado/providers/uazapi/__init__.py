@@ -1,0 +1,1 @@
+"""uazapi v2 (uazapiGO): a hosted server that drives an account of WhatsApp."""
