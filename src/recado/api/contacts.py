@@ -1,6 +1,7 @@
 """Contacts and their tags."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
@@ -29,6 +30,22 @@ class TagShown(BaseModel):
     id: int
     name: str
     contacts: int
+
+
+class ConsentShown(BaseModel):
+    """What a contact wanted at a time, and from where that is known."""
+
+    id: int
+    status: Literal["out", "in"]
+    source: str = Field(
+        description="keyword, button, provider_preference, provider_error, api or user"
+    )
+    word: str | None = Field(description="what was said, or the provider's code")
+    channel_id: int | None
+    message_id: str | None = Field(description="the provider's, of what said it or came back")
+    said_by: str | None = Field(description="who did it here: key:7, user:3")
+    at: datetime = Field(description="when it was said: what holds goes by this")
+    recorded_at: datetime
 
 
 class Filters(BaseModel):
@@ -103,7 +120,13 @@ async def delete_contact(access: Operator, contact_id: Id) -> None:
 async def opt_out(access: Operator, contact_id: Id) -> ContactShown:
     """Send this contact nothing more; messages that wait for it are suppressed."""
     async with access.transaction() as tx:
-        await consent.opt_out(tx, ContactId(contact_id), source="person", now=clock.now())
+        await consent.opt_out(
+            tx,
+            ContactId(contact_id),
+            source=_source(access),
+            now=clock.now(),
+            said_by=access.caller,
+        )
         _close_gate(tx, access, contact_id, "opted_out")
         return await service.get(tx, ContactId(contact_id))
 
@@ -112,13 +135,35 @@ async def opt_out(access: Operator, contact_id: Id) -> ContactShown:
 async def opt_in(access: Operator, contact_id: Id) -> ContactShown:
     """Take an opt-out back."""
     async with access.transaction() as tx:
-        await consent.opt_in(tx, ContactId(contact_id), source="person", now=clock.now())
+        await consent.opt_in(
+            tx,
+            ContactId(contact_id),
+            source=_source(access),
+            now=clock.now(),
+            said_by=access.caller,
+        )
         tx.after_commit(
             lambda: gates.open_contacts(
                 access.runtime.redis, access.workspace_id, [ContactId(contact_id)]
             )
         )
         return await service.get(tx, ContactId(contact_id))
+
+
+@router.get("/contacts/{contact_id}/consent")
+async def list_consent(
+    access: Viewer, contact_id: Id, limit: paging.Limit = 50, cursor: str | None = None
+) -> paging.Page[ConsentShown]:
+    """Everything that this contact has wanted, the last that was heard first."""
+    async with access.transaction() as tx:
+        found = await consent.history(
+            tx, ContactId(contact_id), before=paging.decode(cursor), limit=limit + 1
+        )
+    shown = [ConsentShown.model_validate(change, from_attributes=True) for change in found]
+    more = len(shown) > limit
+    return paging.Page(
+        items=shown[:limit], next_cursor=paging.encode(shown[limit - 1].id) if more else None
+    )
 
 
 @router.get("/tags")
@@ -133,6 +178,11 @@ async def list_tags(
     return paging.Page(
         items=shown[:limit], next_cursor=paging.encode(shown[limit - 1].id) if more else None
     )
+
+
+def _source(access: Access) -> consent.Source:
+    by_key = access.caller.startswith("key:")
+    return consent.Source.API if by_key else consent.Source.USER
 
 
 def _close_gate(tx: Transaction, access: Access, contact_id: int, why: str) -> None:

@@ -50,6 +50,7 @@ NEEDED = {
     ("GET", "/api/v1/notifications/secret"): ADMIN,
     ("PUT", "/api/v1/rate-limits"): ADMIN,
     ("PUT", "/api/v1/settings/campaigns"): ADMIN,
+    ("PUT", "/api/v1/settings/consent"): ADMIN,
     ("PUT", "/api/v1/settings/presets/{name}"): ADMIN,
     ("DELETE", "/api/v1/settings/presets/{name}"): ADMIN,
     ("GET", "/api/v1/api-keys"): ADMIN,
@@ -67,6 +68,7 @@ BODIES: dict[tuple[str, str], object] = {
 NO_LISTS = {
     "/api/v1/workspace",
     "/api/v1/settings/campaigns",
+    "/api/v1/settings/consent",
     "/api/v1/settings/presets",
     "/api/v1/notifications/secret",
 }

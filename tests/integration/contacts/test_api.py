@@ -49,7 +49,7 @@ async def test_a_contact_is_made_read_changed_and_deleted(api: aiohttp.ClientSes
     changed = await read(await api.patch(path, json={"name": "Ana Maria"}), 200)
     assert (changed["name"], changed["tags"]) == ("Ana Maria", ["vip"])
     out = await read(await api.post(f"{path}/opt-out"), 200)
-    assert out["opt_out_source"] == "person"
+    assert out["opt_out_source"] == "api"
     assert await read(await api.post(f"{path}/opt-in"), 200)
     await read(await api.delete(path), 204)
     await read(await api.get(path), 404)

@@ -207,7 +207,7 @@ async def test_another_workspaces_contact_does_not_exist(
         with pytest.raises(NotFound):
             await service.delete(tx, contact)
         with pytest.raises(NotFound):
-            await consent.opt_out(tx, contact, source="person", now=clock.now())
+            await consent.opt_out(tx, contact, source=consent.Source.USER, now=clock.now())
 
 
 async def test_a_list_reports_whom_it_does_not_know(

@@ -191,10 +191,12 @@ async def test_an_import_takes_no_opt_out_back(
     await load("nome,telefone\nAna,31999990001\n")
     (ana,) = await everyone(runtime, workspace)
     async with runtime.db.workspace(workspace) as tx:
-        await consent.opt_out(tx, ContactId(ana["id"]), source="reply", now=clock.now())
+        await consent.opt_out(
+            tx, ContactId(ana["id"]), source=consent.Source.KEYWORD, now=clock.now()
+        )
     await load("nome,telefone\nAna Maria,31999990001\n")
     (ana,) = await everyone(runtime, workspace)
-    assert (ana["name"], ana["opt_out_source"]) == ("Ana Maria", "reply")
+    assert (ana["name"], ana["opt_out_source"]) == ("Ana Maria", "keyword")
     assert ana["opted_out_at"] is not None
 
 

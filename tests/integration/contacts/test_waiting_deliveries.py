@@ -61,7 +61,7 @@ async def test_an_opt_out_suppresses_what_waits_and_nothing_else(
 ) -> None:
     contact = await contact_with_deliveries(runtime, workspace)
     async with runtime.db.workspace(workspace) as tx:
-        assert await consent.opt_out(tx, contact, source="person", now=clock.now()) == 1
+        assert await consent.opt_out(tx, contact, source=consent.Source.USER, now=clock.now()) == 1
         run = await tx.one("SELECT pending, suppressed FROM run ORDER BY id LIMIT 1")
         shown = await service.get(tx, contact)
     found = await deliveries(runtime, workspace)
@@ -69,17 +69,17 @@ async def test_an_opt_out_suppresses_what_waits_and_nothing_else(
     assert found[0]["reason"] == "opted_out"
     assert run == {"pending": 0, "suppressed": 1}
     assert shown.opted_out_at is not None
-    assert shown.opt_out_source == "person"
+    assert shown.opt_out_source == "user"
 
 
 async def test_a_repeated_opt_out_keeps_the_first(runtime: Runtime, workspace: WorkspaceId) -> None:
     contact = await contact_with_deliveries(runtime, workspace)
     async with runtime.db.workspace(workspace) as tx:
-        await consent.opt_out(tx, contact, source="reply", now=clock.now())
+        await consent.opt_out(tx, contact, source=consent.Source.KEYWORD, now=clock.now())
         first = await service.get(tx, contact)
-        await consent.opt_out(tx, contact, source="person", now=clock.now())
+        await consent.opt_out(tx, contact, source=consent.Source.USER, now=clock.now())
         assert await service.get(tx, contact) == first
-        await consent.opt_in(tx, contact, source="person", now=clock.now())
+        await consent.opt_in(tx, contact, source=consent.Source.USER, now=clock.now())
         assert (await service.get(tx, contact)).opted_out_at is None
 
 

@@ -301,7 +301,7 @@ async def test_after_an_opt_out_the_rest_does_not_leave(number: Number) -> None:
     first = await accept(ledger)
     contact = (await only(number, run_id))["contact_id"]
     async with number.runtime.db.workspace(number.workspace_id) as tx:
-        assert await consent.opt_out(tx, contact, source="person", now=clock.now()) == 1
+        assert await consent.opt_out(tx, contact, source=consent.Source.USER, now=clock.now()) == 1
     assert await next_parts(ledger) == []
     await report(number, "failed", first.claim.reference)
     assert await shown(number, run_id) == ("suppressed", ["failed", "pending", "pending"])

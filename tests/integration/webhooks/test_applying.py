@@ -218,7 +218,7 @@ async def test_who_wants_no_more_is_written_to_no_more(runtime: Runtime, number:
     async with runtime.db.workspace(number.workspace) as tx:
         assert (
             await tx.value("SELECT opt_out_source FROM contact WHERE id = %(id)s", id=sent.contact)
-            == "provider"
+            == "provider_error"
         )
 
 

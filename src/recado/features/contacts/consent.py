@@ -1,20 +1,148 @@
 """Who wants no more messages. What waits for such a person is suppressed in the same transaction.
 
-A delivery that is being claimed at this moment is out of reach from here: whoever claims must look
-at ``opted_out_at`` itself.
+Every wish is kept with its source and its own time, and what holds follows from all of them, in
+whatever order they were heard: `standing_opt_outs()` says how. A delivery that is being claimed at
+this moment is out of reach from here: whoever claims must look at ``opted_out_at`` itself.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from recado.domain.errors import NotFound
-from recado.domain.ids import ContactId
+from recado.domain.ids import ChannelId, ContactId
+from recado.domain.optout import Wish
 from recado.platform import sql
 from recado.platform.postgres import Transaction
 
 SQL = sql.load(__package__)
 
 
-async def opt_out(tx: Transaction, contact_id: ContactId, *, source: str, now: datetime) -> int:
+class Source(StrEnum):
+    """From where we have it what somebody wants."""
+
+    KEYWORD = "keyword"
+    BUTTON = "button"
+    PROVIDER_PREFERENCE = "provider_preference"
+    """Said to the provider, by a switch of its own; resuming there takes back only what it said."""
+    PROVIDER_ERROR = "provider_error"
+    """A message came back because of what was said there."""
+    API = "api"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A wish of one person.
+
+    Attributes:
+        contact_id: Whose it is; None of somebody who is no contact yet.
+        person: The digits (folded) or the provider's own id of such a one.
+        wish: What it is.
+        source: From where we have it.
+        at: When it was said, by the clock of whoever told us; what lies ahead was said now.
+        word: What was said, or the provider's code.
+        channel_id: Through which channel it came.
+        message_id: The provider's id of the message that said it, or that came back.
+        said_by: Who did it here: ``user:1``, ``key:1``.
+        event_id: The same one again is the same news.
+    """
+
+    contact_id: ContactId | None
+    wish: Wish
+    source: Source
+    at: datetime
+    person: str | None = None
+    word: str | None = None
+    channel_id: ChannelId | None = None
+    message_id: str | None = None
+    said_by: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A contact that gets nothing more since now, or gets messages again.
+
+    Attributes:
+        contact_id: Who.
+        wish: What holds now.
+        change_id: The newest of the wishes that were heard and said so; None: an older one holds
+            again.
+    """
+
+    contact_id: ContactId
+    wish: Wish
+    change_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What some wishes came to.
+
+    Attributes:
+        out: Those contacts that want nothing now, whether or not they wanted anything before.
+        turned: Those for whom something else holds than before.
+        suppressed: How many waiting deliveries that suppressed.
+    """
+
+    out: Sequence[ContactId]
+    turned: Sequence[Turned]
+    suppressed: int
+
+
+async def record(tx: Transaction, said: Sequence[Said], *, now: datetime) -> Outcome:
+    """Keep what some people want, and have it hold; known news and lost contacts are passed over.
+
+    A handful of statements for any number of them.
+    """
+    ids = sorted({one.contact_id for one in said if one.contact_id is not None})
+    held = await tx.all(SQL["hold_contacts"], contacts=ids)
+    kept = await tx.all(
+        SQL["note_consent"],
+        now=now,
+        contacts=[one.contact_id for one in said],
+        persons=[one.person for one in said],
+        statuses=[one.wish.value for one in said],
+        sources=[one.source.value for one in said],
+        times=[one.at for one in said],
+        words=[one.word for one in said],
+        channels=[one.channel_id for one in said],
+        messages=[one.message_id for one in said],
+        callers=[one.said_by for one in said],
+        events=[one.event_id for one in said],
+    )
+    decided = await tx.all(SQL["decide_consent"], contacts=ids, now=now)
+    is_out = {row["id"]: row["was_out"] for row in held}
+    is_out |= {row["id"]: row["is_out"] for row in decided}
+    out = [ContactId(contact) for contact in sorted(is_out) if is_out[contact]]
+    suppressed = 0
+    if out:
+        suppressed = await tx.run(
+            SQL["settle_pending"], contacts=out, status="suppressed", reason="opted_out"
+        )
+    newest = {(row["contact_id"], row["status"]): row["id"] for row in kept}
+    return Outcome(
+        out,
+        [
+            Turned(ContactId(row["id"]), wish, newest.get((row["id"], wish.value)))
+            for row in held
+            if is_out[row["id"]] != row["was_out"]
+            for wish in (Wish.OUT if is_out[row["id"]] else Wish.IN,)
+        ],
+        suppressed,
+    )
+
+
+async def opt_out(
+    tx: Transaction,
+    contact_id: ContactId,
+    *,
+    source: Source,
+    now: datetime,
+    said_by: str | None = None,
+) -> int:
     """Send a contact nothing more; says how many waiting deliveries that suppressed.
 
     The first opt-out stands: a repeated one changes neither its time nor its source.
@@ -23,20 +151,26 @@ async def opt_out(tx: Transaction, contact_id: ContactId, *, source: str, now: d
         NotFound: The workspace has no such contact.
     """
     await hold(tx, contact_id)
-    await tx.run(SQL["opt_out"], contact_id=contact_id, source=source, now=now)
-    return await tx.run(
-        SQL["settle_pending"], contact_id=contact_id, status="suppressed", reason="opted_out"
-    )
+    said = Said(contact_id=contact_id, wish=Wish.OUT, source=source, at=now, said_by=said_by)
+    return (await record(tx, [said], now=now)).suppressed
 
 
-async def opt_in(tx: Transaction, contact_id: ContactId, *, source: str, now: datetime) -> None:
-    """Take an opt-out back. What it had suppressed stays suppressed.
+async def opt_in(
+    tx: Transaction,
+    contact_id: ContactId,
+    *,
+    source: Source,
+    now: datetime,
+    said_by: str | None = None,
+) -> None:
+    """Take every opt-out back. What it had suppressed stays suppressed.
 
     Raises:
         NotFound: The workspace has no such contact.
     """
     await hold(tx, contact_id)
-    await tx.run(SQL["opt_in"], contact_id=contact_id, source=source, now=now)
+    said = Said(contact_id=contact_id, wish=Wish.IN, source=source, at=now, said_by=said_by)
+    await record(tx, [said], now=now)
 
 
 async def hold(tx: Transaction, contact_id: ContactId) -> None:
@@ -45,5 +179,34 @@ async def hold(tx: Transaction, contact_id: ContactId) -> None:
     Raises:
         NotFound: The workspace has no such contact.
     """
-    if await tx.one(SQL["hold_contact"], contact_id=contact_id) is None:
+    if not await tx.all(SQL["hold_contacts"], contacts=[contact_id]):
         raise NotFound("contact")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A wish as it is on record."""
+
+    id: int
+    status: str
+    source: str
+    word: str | None
+    channel_id: int | None
+    message_id: str | None
+    said_by: str | None
+    at: datetime
+    recorded_at: datetime
+
+
+async def history(
+    tx: Transaction, contact_id: ContactId, *, before: int | None, limit: int
+) -> list[Change]:
+    """What a contact has wanted, the last that was heard first.
+
+    Raises:
+        NotFound: The workspace has no such contact.
+    """
+    if await tx.one(SQL["contact_there"], contact_id=contact_id) is None:
+        raise NotFound("contact")
+    rows = await tx.all(SQL["consent_of"], contact_id=contact_id, before=before, at_most=limit)
+    return [Change(**row) for row in rows]

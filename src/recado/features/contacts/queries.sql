@@ -10,22 +10,52 @@ RETURNING id
 -- name: contact_with_phone
 SELECT id, phone FROM contact WHERE phone_key = %(phone_key)s
 
--- name: hold_contact
--- FOR UPDATE waits for an audience that is being materialised with this contact in it, so that
+-- name: hold_contacts
+-- FOR UPDATE waits for an audience that is being materialised with these contacts in it, so that
 -- its deliveries are seen by the statements after this one.
-SELECT id FROM contact WHERE id = %(contact_id)s FOR UPDATE
+SELECT id, opted_out_at IS NOT NULL AS was_out FROM contact
+WHERE id = ANY(%(contacts)s) ORDER BY id FOR UPDATE
+
+-- name: contact_there
+SELECT id FROM contact WHERE id = %(contact_id)s
 
 -- name: delete_contact
 DELETE FROM contact WHERE id = %(contact_id)s
 
--- name: opt_out
-UPDATE contact
-SET opted_out_at = %(now)s, opt_out_source = %(source)s, updated_at = %(now)s
-WHERE id = %(contact_id)s AND opted_out_at IS NULL
+-- name: note_consent
+-- In the order given; what is known already is passed over.
+WITH kept AS (
+    INSERT INTO consent_change (workspace_id, contact_id, person, status, source, at, word,
+        channel_id, message_id, said_by, event_id)
+    SELECT current_workspace_id(), c.id, coalesce(c.phone_key, s.person), s.status, s.source,
+        least(s.at, %(now)s), s.word, s.channel_id, s.message_id, s.said_by, s.event_id
+    FROM unnest(%(contacts)s::bigint[], %(persons)s::text[], %(statuses)s::text[], %(sources)s::text[],
+            %(times)s::timestamptz[], %(words)s::text[], %(channels)s::bigint[],
+            %(messages)s::text[], %(callers)s::text[], %(events)s::text[])
+        WITH ORDINALITY AS s (contact_id, person, status, source, at, word, channel_id, message_id,
+            said_by, event_id, place)
+    LEFT JOIN contact c ON c.workspace_id = current_workspace_id() AND c.id = s.contact_id
+    WHERE coalesce(c.phone_key, s.person) IS NOT NULL
+    ORDER BY s.place
+    ON CONFLICT (workspace_id, event_id) DO NOTHING
+    RETURNING id, contact_id, status, at
+)
+SELECT id, contact_id, status FROM kept ORDER BY at, id
 
--- name: opt_in
-UPDATE contact SET opted_out_at = NULL, opt_out_source = %(source)s, updated_at = %(now)s
-WHERE id = %(contact_id)s AND opted_out_at IS NOT NULL
+-- name: decide_consent
+UPDATE contact c
+SET opted_out_at = s.at, opt_out_source = s.source, updated_at = %(now)s
+FROM unnest(%(contacts)s::bigint[]) AS given (id)
+LEFT JOIN standing_opt_outs(%(contacts)s::bigint[]) s ON s.contact_id = given.id
+WHERE c.workspace_id = current_workspace_id() AND c.id = given.id
+  AND (c.opted_out_at, c.opt_out_source) IS DISTINCT FROM (s.at, s.source)
+RETURNING c.id, c.opted_out_at IS NOT NULL AS is_out
+
+-- name: consent_of
+SELECT id, status, source, word, channel_id, message_id, said_by, at, recorded_at
+FROM consent_change
+WHERE contact_id = %(contact_id)s AND (%(before)s::bigint IS NULL OR id < %(before)s)
+ORDER BY id DESC LIMIT %(at_most)s
 
 -- name: note_reach
 WITH asked AS (
@@ -111,7 +141,7 @@ FROM waiting w WHERE d.workspace_id = current_workspace_id() AND d.id = w.id
 -- name: settle_pending
 WITH waiting AS MATERIALIZED (
     SELECT id FROM delivery
-    WHERE contact_id = %(contact_id)s AND status = 'pending'
+    WHERE contact_id = ANY(%(contacts)s) AND status = 'pending'
     ORDER BY id FOR UPDATE
 )
 UPDATE delivery d SET status = %(status)s, reason = %(reason)s

@@ -123,7 +123,7 @@ async def delete(tx: Transaction, contact_id: ContactId) -> int:
     await consent.hold(tx, contact_id)
     cancelled = await tx.run(
         SQL["settle_pending"],
-        contact_id=contact_id,
+        contacts=[contact_id],
         status="cancelled",
         reason="contact_deleted",
     )

@@ -3,16 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from recado.domain.errors import NotFound
 from recado.domain.ids import CampaignId, ChannelId, ContactId, RunId, WorkspaceId
+from recado.domain.optout import Wish
 from recado.domain.retry import ContactEffect, ErrorClass, Verdict
 from recado.features.channels import service as channels
 from recado.features.contacts import consent, reach
+from recado.features.contacts.consent import Said, Source
 from recado.features.dispatch import failover, progress_feed, suspicion
 from recado.features.dispatch.leases import SQL
 from recado.features.dispatch.plans import ChannelPlan
@@ -63,13 +63,8 @@ async def follow(
         for run_id, because in sorted(wrong.items())
     ]
     changed = bool(todo)
-    todo += [
-        partial(_opt_out, runtime, workspace_id, result.contact_id)
-        for result in results
-        if result.contact_id is not None
-        and result.decision is not None
-        and result.decision.contact is ContactEffect.OPTED_OUT
-    ]
+    if said := list(_opt_outs(channel_id, results)):
+        todo.append(partial(_opt_out, runtime, workspace_id, said))
     if dead := _dead(results):
         if plan is not None and plan.channel.adapter.capabilities.number_check:
             # It looks the number up before it sends: a refusal is the answer to that.
@@ -106,6 +101,22 @@ def _dead(results: Iterable[Result]) -> list[ContactId]:
         for r in results
         if r.contact_id and r.decision and r.decision.contact is ContactEffect.DEAD
     ]
+
+
+def _opt_outs(channel_id: ChannelId, results: Iterable[Result]) -> Iterator[Said]:
+    """Who has told the provider that they want nothing of us."""
+    for result in results:
+        decision, fault, contact_id = result.decision, result.fault, result.contact_id
+        if contact_id and decision and decision.contact is ContactEffect.OPTED_OUT:
+            yield Said(
+                contact_id=contact_id,
+                wish=Wish.OUT,
+                source=Source.PROVIDER_ERROR,
+                at=clock.now(),
+                word=fault.code if fault else None,
+                channel_id=channel_id,
+                event_id=f"refused:{result.reference}",
+            )
 
 
 def _last(results: Sequence[Result]) -> str:
@@ -225,11 +236,10 @@ async def pause_run(
         await suspicion.begin_anew(runtime.redis, workspace_id, run_id)
 
 
-async def _opt_out(runtime: Runtime, workspace_id: WorkspaceId, contact_id: ContactId) -> None:
-    with suppress(NotFound):  # deleted meanwhile, which comes to the same
-        async with short(runtime.db, workspace_id) as tx:
-            await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
-    await gates.close_contacts(runtime.redis, workspace_id, [contact_id], "opted_out")
+async def _opt_out(runtime: Runtime, workspace_id: WorkspaceId, said: Sequence[Said]) -> None:
+    async with short(runtime.db, workspace_id) as tx:
+        outcome = await consent.record(tx, said, now=clock.now())
+    await gates.close_contacts(runtime.redis, workspace_id, outcome.out, "opted_out")
 
 
 async def _announce(

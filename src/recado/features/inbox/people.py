@@ -55,6 +55,15 @@ def of(channel_id: ChannelId, event: CallbackEvent) -> Person | None:
 
 async def contacts(tx: Transaction, found: Iterable[Person]) -> dict[Person, ContactId]:
     """Those who are contacts; these stay locked against deletion."""
+    known = await look_up(tx, found)
+    ids = sorted(set(known.values()))
+    held = await tx.all(SQL["hold"], workspace_id=tx.workspace_id, ids=ids)
+    there = {row["id"] for row in held}
+    return {person: contact for person, contact in known.items() if contact in there}
+
+
+async def look_up(tx: Transaction, found: Iterable[Person]) -> dict[Person, ContactId]:
+    """The same without locking them, for who locks them otherwise."""
     people = list(dict.fromkeys(found))
     rows = await tx.all(
         SQL["contacts"],
@@ -63,14 +72,7 @@ async def contacts(tx: Transaction, found: Iterable[Person]) -> dict[Person, Con
         keys=[one.key for one in people],
         user_ids=[one.user_id for one in people],
     )
-    ids = [row["contact_id"] for row in rows]
-    held = await tx.all(SQL["hold"], workspace_id=tx.workspace_id, ids=sorted(set(ids)))
-    there = {row["id"] for row in held}
-    return {
-        people[row["place"] - 1]: ContactId(row["contact_id"])
-        for row in rows
-        if row["contact_id"] in there
-    }
+    return {people[row["place"] - 1]: ContactId(row["contact_id"]) for row in rows}
 
 
 async def welcome(tx: Transaction, strangers: Iterable[Person]) -> bool:

@@ -5,16 +5,16 @@ from typing import Any
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
 from recado.domain.phones import phone_key
-from recado.features.contacts import consent, reach
+from recado.features.contacts import reach
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
-from recado.features.gates import service as gates
 from recado.features.inbox import receiving
 from recado.features.webhooks import faults, news
 from recado.features.webhooks.poison import described, lies_in_the_data
 from recado.features.webhooks.routes import SQL
 from recado.features.webhooks.sorting import STATUSES, Batch, sort
+from recado.features.wishes.hearing import hear
 from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
@@ -113,10 +113,8 @@ async def _act(tx: Transaction, runtime: Runtime, batch: Batch) -> list[dict[str
     # locked after deliveries, and what a crash cuts short is taken in again.
     await receiving.take_in(runtime, tx.workspace_id, batch.people)
     await news.take_in(runtime, tx.workspace_id, batch.news)
-    moved = await _apply(tx, batch.reports) if batch.reports else []
-    for row in moved:
-        await _honour_opt_outs(tx, runtime, row["opted_out"] or [])
-    return moved
+    await hear(runtime, tx.workspace_id, batch.people, batch.reports)
+    return await _apply(tx, batch.reports) if batch.reports else []
 
 
 async def _follow_up(
@@ -192,11 +190,3 @@ async def _note_reach(
     wrote = {phone_key(event.sender) for _, event in people if isinstance(event, InboundEvent)}
     await reach.missed(runtime.db, workspace_id, in_column("dead"))
     await reach.reached(runtime.db, workspace_id, in_column("reached"), wrote - {""})
-
-
-async def _honour_opt_outs(tx: Transaction, runtime: Runtime, contacts: Sequence[int]) -> None:
-    """A provider said that these want no more of us."""
-    workspace_id, gone = tx.workspace_id, [ContactId(contact) for contact in contacts]
-    for contact_id in gone:
-        await consent.opt_out(tx, contact_id, source="provider", now=clock.now())
-    tx.after_commit(lambda: gates.close_contacts(runtime.redis, workspace_id, gone, "opted_out"))

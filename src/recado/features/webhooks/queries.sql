@@ -167,7 +167,6 @@ WITH report AS (
         n.detail, n.failed_at
 )
 SELECT c.run_id, r.campaign_id, count(*) AS deliveries, bool_or(c.goes_on) AS goes_on,
-    array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'opt_out') AS opted_out,
     array_agg(c.contact_id) FILTER (WHERE c.status = 'failed' AND c.class = 'contact_dead') AS dead,
     array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached,
     (array_agg(c.code || ': ' || coalesce(c.detail, '')) FILTER (WHERE c.status = 'failed'

@@ -1,0 +1,31 @@
+-- name: settings
+SELECT value FROM setting WHERE workspace_id = current_workspace_id() AND key = 'consent';
+
+-- name: save_settings
+INSERT INTO setting (workspace_id, key, value)
+VALUES (current_workspace_id(), 'consent', %(value)s)
+ON CONFLICT (workspace_id, key) DO UPDATE SET value = excluded.value, updated_at = now();
+
+-- name: recipients
+-- Whose messages came back: known by our reference, of the channel that sent it, or by the provider's
+-- id, as their states are; else by the number written to.
+SELECT r.place, a_d.contact_id
+FROM unnest(%(channels)s::bigint[], %(deliveries)s::bigint[], %(parts)s::bigint[],
+        %(numbers)s::bigint[], %(provider_ids)s::text[], %(keys)s::text[])
+    WITH ORDINALITY AS r (channel_id, delivery_id, part, number, provider_id, phone_key, place)
+CROSS JOIN LATERAL (
+    SELECT d.contact_id FROM attempt a
+    JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
+    WHERE a.workspace_id = current_workspace_id() AND a.delivery_id = r.delivery_id
+      AND a.part = r.part AND a.number = r.number AND a.channel_id = r.channel_id
+    UNION ALL
+    SELECT d.contact_id FROM part p
+    JOIN delivery d ON d.workspace_id = p.workspace_id AND d.id = p.delivery_id
+    WHERE r.delivery_id IS NULL AND p.workspace_id = current_workspace_id()
+      AND p.provider_id = r.provider_id
+    UNION ALL
+    SELECT c.id FROM contact c
+    WHERE c.workspace_id = current_workspace_id() AND c.phone_key = r.phone_key
+    LIMIT 1
+) a_d
+WHERE a_d.contact_id IS NOT NULL;

@@ -1,0 +1,395 @@
+"""Whoever wants no more messages says so once, in whatever way, and gets none any more."""
+
+import itertools
+import time
+from typing import Any
+
+import pytest
+from tests import factories
+from tests.integration.api.product import Api
+from tests.integration.webhooks.calling import (
+    Number,
+    Sent,
+    body,
+    change,
+    connect,
+    send,
+    states,
+    status,
+)
+from tests.support.statements import counting
+
+from recado.domain.deliveries import DeliveryState
+from recado.domain.ids import ContactId, WorkspaceId
+from recado.features.contacts import service
+from recado.features.contacts.schemas import NewContact
+from recado.features.gates.service import contact_gate
+from recado.features.webhooks.applying import apply_waiting
+from recado.platform.runtime import Runtime
+
+_ids = itertools.count(1)
+NOON = 1_780_000_000  # seconds, some day
+PENDING = DeliveryState.PENDING
+
+
+def said(sender: str, words: str = "SAIR", /, *, at: int = NOON, **more: Any) -> dict[str, Any]:
+    """A message; with ``more`` one of another kind."""
+    content = more or {"type": "text", "text": {"body": words}}
+    return {"from": sender, "id": f"wamid.{next(_ids)}", "timestamp": str(at), **content}
+
+
+def preference(sender: str, value: str, *, at: int = NOON) -> dict[str, Any]:
+    return {
+        "wa_id": sender,
+        "detail": f"User requested to {value} marketing messages",
+        "category": "marketing_messages",
+        "value": value,
+        "timestamp": at,
+    }
+
+
+def refused(sent: Sent, *, at: int = NOON) -> dict[str, Any]:
+    fault = {"errors": [{"code": 131050, "title": "x", "message": "(131050) x"}]}
+    told = status("failed", reference=sent.reference(), provider_id=f"wamid.{sent.id}", **fault)
+    return {**told, "timestamp": str(at)}
+
+
+async def tell(
+    runtime: Runtime, number: Number, *, apply: bool = True, field: str = "messages", **told: Any
+) -> None:
+    """A callback of this number, stored, and applied unless that is left for later."""
+    one = change(number)
+    one["field"] = field
+    one["value"].update(told)
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run(
+            "INSERT INTO callback (workspace_id, channel_id, body)"
+            " VALUES (current_workspace_id(), %(channel)s, %(body)s)",
+            channel=number.channel,
+            body=body(one),
+        )
+    if apply:
+        await apply_waiting(runtime, number.workspace)
+
+
+async def write(runtime: Runtime, number: Number, *messages: dict[str, Any]) -> None:
+    await tell(runtime, number, messages=list(messages))
+
+
+async def prefer(runtime: Runtime, number: Number, *wishes: dict[str, Any]) -> None:
+    await tell(runtime, number, field="user_preferences", user_preferences=list(wishes))
+
+
+async def person(runtime: Runtime, workspace: WorkspaceId) -> tuple[ContactId, str]:
+    """A contact, and the digits that WhatsApp knows it by: without the ninth."""
+    [contact] = await factories.contacts(runtime, workspace, 1)
+    short = 8000_0000 + contact
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run(
+            "UPDATE contact SET phone = %(phone)s, phone_key = %(key)s WHERE id = %(id)s",
+            phone=f"+55319{short}",
+            key=f"55319{short}",
+            id=contact,
+        )
+    return contact, f"5531{short}"
+
+
+async def holds(runtime: Runtime, number: Number, contact: int) -> tuple[int | None, str | None]:
+    """Since when the contact wants nothing, in seconds, and from where that is known."""
+    async with runtime.db.workspace(number.workspace) as tx:
+        row = await tx.one(
+            "SELECT extract(epoch FROM opted_out_at)::bigint AS at, opt_out_source AS source"
+            " FROM contact WHERE id = %(id)s",
+            id=contact,
+        )
+    assert row is not None
+    return row["at"], row["source"]
+
+
+async def waiting(runtime: Runtime, number: Number, contact: ContactId) -> Sent:
+    """A delivery that waits for this contact."""
+    sent = await send(runtime, number, PENDING)
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run(
+            "UPDATE delivery SET contact_id = %(contact)s WHERE id = %(id)s",
+            contact=contact,
+            id=sent.id,
+        )
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"type": "text", "text": {"body": " sáir! "}}, ("keyword", "sáir!")),
+        (
+            {"type": "button", "button": {"payload": "opt-out", "text": "Chega"}},
+            ("button", "Chega"),
+        ),
+        (
+            {
+                "type": "interactive",
+                "interactive": {
+                    "type": "button_reply",
+                    "button_reply": {"id": "1", "title": "Parar"},
+                },
+            },
+            ("button", "Parar"),
+        ),
+        (
+            {
+                "type": "interactive",
+                "interactive": {
+                    "type": "list_reply",
+                    "list_reply": {"id": "STOP", "title": "Nada", "description": "x"},
+                },
+            },
+            ("button", "Nada"),
+        ),
+    ],
+)
+async def test_a_word_and_a_button_opt_out_and_suppress_what_waits(
+    message: dict[str, Any],
+    expected: tuple[str, str],
+    runtime: Runtime,
+    number: Number,
+    api: Api,
+) -> None:
+    source, word = expected
+    contact, digits = await person(runtime, number.workspace)
+    waits = await waiting(runtime, number, contact)
+    asked = said(digits, **message)
+    await write(runtime, number, asked)
+    assert await holds(runtime, number, contact) == (NOON, source)
+    assert await states(runtime, number, [waits]) == ["suppressed"]
+    assert await runtime.redis.exists(contact_gate(number.workspace, contact))
+    [kept] = (await api("GET", f"contacts/{contact}/consent"))["items"]
+    assert kept.pop("recorded_at") > kept.pop("at")
+    assert kept.pop("id")
+    assert kept == {
+        "status": "out",
+        "source": source,
+        "word": word,
+        "channel_id": number.channel,
+        "message_id": asked["id"],
+        "said_by": None,
+    }
+
+
+async def test_a_word_in_a_sentence_changes_nothing(runtime: Runtime, number: Number) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    waits = await waiting(runtime, number, contact)
+    await write(runtime, number, said(digits, "não quero sair"))
+    assert await holds(runtime, number, contact) == (None, None)
+    assert await states(runtime, number, [waits]) == ["pending"]
+
+
+async def test_what_was_said_last_holds_in_whatever_order_it_is_heard(
+    runtime: Runtime, number: Number
+) -> None:
+    wishes = [("SAIR", NOON), ("VOLTAR", NOON + 60), ("PARAR", NOON + 120)]
+    for order in itertools.permutations(wishes):
+        contact, digits = await person(runtime, number.workspace)
+        for count, (text, at) in enumerate(order, 1):
+            await write(runtime, number, said(digits, text, at=at))
+            last = max(order[:count], key=lambda one: one[1])
+            out = last[0] != "VOLTAR"
+            assert ((await holds(runtime, number, contact))[0] is not None) == out, order[:count]
+
+
+async def test_within_a_second_the_order_of_hearing_counts(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits), said(digits, "VOLTAR"))
+    assert await holds(runtime, number, contact) == (None, None)
+    await write(runtime, number, said(digits))
+    assert await holds(runtime, number, contact) == (NOON, "keyword")
+
+
+async def test_the_same_event_again_adds_nothing(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    out, back = said(digits), said(digits, "VOLTAR", at=NOON + 5)
+    stop = preference(digits, "stop", at=NOON - 5)
+    for _ in range(2):
+        await write(runtime, number, out, back)
+        await prefer(runtime, number, stop)
+    assert await holds(runtime, number, contact) == (None, None)
+    assert len((await api("GET", f"contacts/{contact}/consent"))["items"]) == 3
+
+
+async def test_a_switch_at_the_provider_takes_back_only_what_was_said_there(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    waits = await waiting(runtime, number, contact)
+    await prefer(runtime, number, preference(digits, "stop"))
+    assert await holds(runtime, number, contact) == (NOON, "provider_preference")
+    assert await states(runtime, number, [waits]) == ["suppressed"]
+    await write(runtime, number, said(digits, at=NOON + 1))
+    await prefer(runtime, number, preference(digits, "resume", at=NOON + 2))
+    assert await holds(runtime, number, contact) == (NOON + 1, "keyword")
+    await write(runtime, number, said(digits, "quero receber", at=NOON + 3))
+    await prefer(runtime, number, preference(digits, "stop", at=NOON + 4))
+    await prefer(runtime, number, preference(digits, "signup", at=NOON + 5))
+    assert (await holds(runtime, number, contact))[1] == "provider_preference"
+    await prefer(runtime, number, preference(digits, "resume", at=NOON + 6))
+    assert await holds(runtime, number, contact) == (None, None)
+
+
+async def test_a_message_refused_for_an_opt_out_is_one(runtime: Runtime, number: Number) -> None:
+    sent = await send(runtime, number)
+    waits = await waiting(runtime, number, sent.contact)
+    await tell(runtime, number, statuses=[refused(sent)])
+    assert await states(runtime, number, [sent, waits]) == ["failed", "suppressed"]
+    assert await holds(runtime, number, sent.contact) == (NOON, "provider_error")
+    await prefer(runtime, number, preference(await digits_of(runtime, number, sent), "resume"))
+    assert await holds(runtime, number, sent.contact) == (None, None)
+
+
+async def digits_of(runtime: Runtime, number: Number, sent: Sent) -> str:
+    async with runtime.db.workspace(number.workspace) as tx:
+        key: str = await tx.value(
+            "SELECT phone_key FROM contact WHERE id = %(id)s", id=sent.contact
+        )
+    return key
+
+
+async def test_a_report_of_another_number_s_message_opts_nobody_out(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    sent = await send(runtime, number)
+    other = await connect(api, number.workspace)
+    await tell(runtime, other, statuses=[{**refused(sent), "recipient_id": "5511900000000"}])
+    assert await holds(runtime, number, sent.contact) == (None, None)
+
+
+async def test_what_one_said_to_one_number_holds_for_all(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    other = await connect(api, number.workspace)
+    waits = await waiting(runtime, other, contact)
+    await write(runtime, number, said(digits))
+    assert await states(runtime, other, [waits]) == ["suppressed"]
+
+
+async def test_one_workspace_s_opt_out_is_no_other_s(
+    runtime: Runtime, number: Number, other_number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    async with runtime.db.workspace(other_number.workspace) as tx:
+        theirs = await service.create(tx, NewContact(phone=f"+{digits[:4]}9{digits[4:]}"))
+    await write(runtime, other_number, said(digits))
+    assert await holds(runtime, number, contact) == (None, None)
+    assert (await holds(runtime, other_number, theirs.id))[1] == "keyword"
+
+
+async def test_what_a_person_did_here_and_what_was_said_count_by_their_times(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    now = int(time.time())
+    await write(runtime, number, said(digits, at=now - 60))
+    shown = await api("POST", f"contacts/{contact}/opt-in")
+    assert shown["opted_out_at"] is None
+    await write(runtime, number, said(digits, at=now - 30))  # late, as callbacks may be
+    assert await holds(runtime, number, contact) == (None, None)
+    await api("POST", f"contacts/{contact}/opt-out")
+    await write(runtime, number, said(digits, "VOLTAR", at=now - 20))
+    assert (await holds(runtime, number, contact))[1] == "api"
+    kept = (await api("GET", f"contacts/{contact}/consent", limit=3))["items"]
+    assert [(one["status"], one["source"]) for one in kept] == [
+        ("in", "keyword"),
+        ("out", "api"),
+        ("out", "keyword"),
+    ]
+    assert kept[1]["said_by"].startswith("key:")
+
+
+async def test_a_stranger_s_opt_out_holds_when_they_are_added_later(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    short = f"5531{8900_0000 + next(_ids)}"
+    await write(runtime, number, said(short))
+    phone = f"+{short[:4]}9{short[4:]}"
+    await api("POST", "contacts", {"phone": phone}, status=409)
+    [known] = (await api("GET", "contacts", search=short[4:]))["items"]
+    assert known["opt_out_source"] == "keyword"
+
+
+async def test_the_opt_out_of_somebody_without_a_number_holds_once_they_are_known(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    other, more = await person(runtime, number.workspace)
+    await write(
+        runtime,
+        number,
+        {**said("", at=NOON), "from_user_id": f"BR.{contact}"},
+        {**said("", at=NOON), "from_user_id": f"BR.{other}"},
+        {**said("", "VOLTAR", at=NOON + 1), "from_user_id": f"BR.{other}"},
+    )
+    assert await holds(runtime, number, contact) == (None, None)
+    await write(
+        runtime,
+        number,
+        {**said(digits, "oi", at=NOON + 9), "from_user_id": f"BR.{contact}"},
+        {**said(more, "oi", at=NOON + 9), "from_user_id": f"BR.{other}"},
+    )
+    assert await holds(runtime, number, contact) == (NOON, "keyword")
+    assert await holds(runtime, number, other) == (None, None)
+    await write(
+        runtime, number, {**said("", "VOLTAR", at=NOON + 10), "from_user_id": f"BR.{contact}"}
+    )
+    assert await holds(runtime, number, contact) == (None, None)
+
+
+async def test_who_opted_out_and_was_deleted_comes_back_opted_out(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    other, more = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits), said(more), said(more, "VOLTAR", at=NOON + 1))
+    for gone in (contact, other):
+        await api("DELETE", f"contacts/{gone}", status=204)
+    again = await api("POST", "contacts", {"phone": f"+{digits}"}, status=201)
+    assert (await holds(runtime, number, again["id"])) == (NOON, "keyword")
+    assert len((await api("GET", f"contacts/{again['id']}/consent"))["items"]) == 1
+    welcome = await api("POST", "contacts", {"phone": f"+{more}"}, status=201)
+    assert await holds(runtime, number, welcome["id"]) == (None, None)
+
+
+async def test_own_words_count_from_the_moment_they_are_saved(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits, "chega", at=NOON))
+    assert await holds(runtime, number, contact) == (None, None)
+    await api("PUT", "settings/consent", {"opt_out_words": ["Chega!"]})
+    await write(runtime, number, said(digits, "CHEGA", at=NOON + 1))
+    assert await holds(runtime, number, contact) == (NOON + 1, "keyword")
+
+
+async def test_many_opt_outs_cost_as_many_statements_as_one_of_each_kind(
+    runtime: Runtime, number: Number, own_database_url: str
+) -> None:
+    async def cost(each: int) -> int:
+        people = [await person(runtime, number.workspace) for _ in range(each)]
+        strangers = [f"5531{8800_0000 + next(_ids)}" for _ in range(each)]
+        for _ in range(each):
+            failed = refused(await send(runtime, number))
+            await tell(runtime, number, apply=False, statuses=[failed])
+        heard = [said(digits) for _, digits in people] + [said(digits) for digits in strangers]
+        for message in heard:
+            await tell(runtime, number, apply=False, messages=[message])
+        with counting(own_database_url) as statements:
+            await apply_waiting(runtime, number.workspace)
+        return statements.total
+
+    assert await cost(1) == await cost(30)
+    async with runtime.db.workspace(number.workspace) as tx:
+        assert await tx.value("SELECT count(*) FROM contact WHERE opted_out_at IS NULL") == 0
+        assert await tx.value("SELECT count(*) FROM consent_change") == 93
