@@ -7,6 +7,7 @@ from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
 from recado.features.notifications import jobs as notifications
 from recado.features.settings import jobs as workspace_settings
+from recado.features.templates import jobs as templates
 from recado.features.webhooks import jobs as webhooks
 from recado.platform import redis, settings
 from recado.platform.crypto import Sealer
@@ -56,6 +57,7 @@ def open_runtime() -> Runtime:
     queue.add("dispatch", dispatch.blueprint(runtime))
     queue.add("notifications", notifications.blueprint(runtime))
     queue.add("settings", workspace_settings.blueprint(runtime))
+    queue.add("templates", templates.blueprint(runtime))
     queue.add("webhooks", webhooks.blueprint(runtime))
     return runtime
 

@@ -64,7 +64,7 @@ const campaign = () => ({
     if (message.type && message.type !== 'campaign.progress') return
     if (message.total === undefined) return
     const before = this.progress
-    this.progress = { ...before, paused_reason: null, ...message }
+    this.progress = { ...before, paused_reason: null, paused_until: null, ...message }
     this.record(before.status)
     this.announce(before.status !== this.progress.status)
     this.entitle()
@@ -256,7 +256,10 @@ const campaign = () => ({
   },
 
   get pausedText() {
-    const reason = this.progress.paused_reason ?? 'other'
+    const { paused_reason: code, paused_until: until } = this.progress
+    const timed = until && this.texts.reasons[`${code}_until`]
+    if (timed) return fill(timed, { moment: moment(new Date(until)) })
+    const reason = code ?? 'other'
     return this.texts.reasons[reason] ?? fill(this.texts.stopped, { reason })
   },
 

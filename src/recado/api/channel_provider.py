@@ -2,10 +2,11 @@
 
 import asyncio
 import mimetypes
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.status import HTTP_201_CREATED
 
@@ -15,6 +16,7 @@ from recado.domain.errors import InvalidInput
 from recado.domain.ids import ChannelId
 from recado.features.channels import files, service
 from recado.features.channels.service import OpenChannel, opened_channel
+from recado.features.templates import service as templates
 from recado.platform import clock
 from recado.providers.base import Transport, Upload
 from recado.providers.content import MediaKind
@@ -63,6 +65,7 @@ class TemplateShown(BaseModel):
     name: str
     language: str
     status: str = Field(description="APPROVED may be sent")
+    paused_until: datetime | None = Field(description="when a pause ends, where that is known")
     category: str
     quality: str
     rejected_reason: str
@@ -76,6 +79,7 @@ class TemplateShown(BaseModel):
 class TemplatesShown(BaseModel):
     """All templates of the channel's account."""
 
+    synced_at: datetime | None = Field(description="as of when; null: never asked for")
     items: list[TemplateShown]
 
 
@@ -113,28 +117,22 @@ async def upload_media(request: Request, access: Operator, channel_id: Id) -> Up
 
 
 @router.get("/{channel_id}/templates")
-async def list_templates(request: Request, access: Viewer, channel_id: Id) -> TemplatesShown:
-    """The templates of the channel's account, asked of the provider at this moment."""
+async def list_templates(
+    request: Request,
+    access: Viewer,
+    channel_id: Id,
+    refresh: Annotated[
+        bool, Query(description="ask the provider now; else what is stored is told")
+    ] = True,
+) -> TemplatesShown:
+    """The templates of the channel's account, asked of the provider at this moment or stored."""
     channel = await _channel(access, channel_id)
-    found = await channel.adapter.templates(_transport(request), channel.config)
+    if refresh:
+        await templates.refresh(access.runtime, _transport(request), access.workspace_id, channel)
+    async with access.transaction() as tx:
+        found = await templates.stored(tx, channel)
     return TemplatesShown(
-        items=[
-            TemplateShown(
-                id=one.id,
-                name=one.name,
-                language=one.language,
-                status=one.status,
-                category=one.category,
-                quality=one.quality,
-                rejected_reason=one.rejected_reason,
-                body=one.body,
-                named=one.named,
-                header=one.header,
-                variables=list(one.variables),
-                buttons=[{"index": index, "type": kind} for index, kind in one.buttons],
-            )
-            for one in found
-        ]
+        synced_at=found.synced_at, items=[_template(row) for row in found.templates]
     )
 
 
@@ -159,6 +157,25 @@ async def _channel(access: Access, channel_id: int) -> OpenChannel:
     async with access.transaction() as tx:
         channel = await service.get(tx, ChannelId(channel_id))
         return opened_channel(channel, access.runtime)
+
+
+def _template(row: Mapping[str, Any]) -> TemplateShown:
+    slots = row["slots"]
+    return TemplateShown(
+        id=row["provider_id"],
+        name=row["name"],
+        language=row["language"],
+        status=row["status"],
+        paused_until=row["paused_until"],
+        category=row["category"],
+        quality=row["quality"],
+        rejected_reason=row["reason"],
+        body=row["body"],
+        named=slots["named"],
+        header=slots["header"],
+        variables=slots["variables"],
+        buttons=[{"index": index, "type": kind} for index, kind in slots["buttons"]],
+    )
 
 
 def _kind(given: str | None) -> MediaKind:

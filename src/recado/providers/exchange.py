@@ -153,6 +153,7 @@ class TemplateInfo:
         header: What its header takes: text, image, video, document, location; None: nothing.
         header_variables, variables: Those of a text header and of the body, in order, each once.
         buttons: Index and kind of those that take a value; see `content.ButtonValue`.
+        replies: Index of those that may be given what comes back when they are tapped.
         quality: GREEN, YELLOW, RED, UNKNOWN, or empty.
         rejected_reason: Why it was refused; empty where it was not.
         body: Its text, with the variables in it.
@@ -169,6 +170,7 @@ class TemplateInfo:
     header_variables: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     buttons: tuple[tuple[int, str], ...] = ()
+    replies: tuple[int, ...] = ()
     quality: str = ""
     rejected_reason: str = ""
     body: str = ""

@@ -27,6 +27,7 @@ from recado.features.campaigns import jobs as campaigns
 from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
+from recado.features.templates import jobs as templates
 from recado.features.users.roles import Role
 from recado.features.webhooks import jobs as webhooks
 from recado.platform import migrations, redis
@@ -139,7 +140,7 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
         redis=redis.connect(own_redis_url),
         queue=queue,
     )
-    for feature in (campaigns, connections, contacts, dispatch, webhooks):
+    for feature in (campaigns, connections, contacts, dispatch, templates, webhooks):
         queue.add(feature.__name__.split(".")[-2], feature.blueprint(opened))
     yield opened
     await opened.close()

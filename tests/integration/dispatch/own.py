@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from recado.bootstrap import open_runtime
 from recado.features.campaigns import jobs as campaigns
 from recado.features.dispatch import jobs as dispatch
+from recado.features.templates import jobs as templates
 from recado.platform import migrations
 from recado.platform.postgres import Database
 from recado.platform.queue import JobQueue
@@ -42,5 +43,6 @@ async def own_runtime(
     )
     opened.queue.add("campaigns", campaigns.blueprint(opened))
     opened.queue.add("dispatch", dispatch.blueprint(opened))
+    opened.queue.add("templates", templates.blueprint(opened))
     yield opened
     await opened.close()

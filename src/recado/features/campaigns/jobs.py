@@ -15,7 +15,7 @@ from recado.domain.ids import CampaignId, RunId, WorkspaceId
 from recado.domain.runs import SETTLED, RunEvent, RunState
 from recado.domain.schedules import LATE
 from recado.domain.transitions import NotAllowed
-from recado.features.campaigns import audience, deleting, service, starts
+from recado.features.campaigns import audience, deleting, service, starts, template_pauses
 from recado.features.campaigns.models import Run
 from recado.features.dispatch import leases, progress_feed, sleepers
 from recado.features.dispatch.finishing import finish_runs
@@ -73,7 +73,18 @@ def blueprint(runtime: Runtime) -> Blueprint:
             runtime, WorkspaceId(workspace_id), RunId(run_id), CampaignId(campaign_id)
         )
 
+    _add_following(tasks, runtime)
     return tasks
+
+
+def _add_following(tasks: Blueprint, runtime: Runtime) -> None:
+    @tasks.task(
+        name="follow_templates",
+        queue=QUEUE,
+        retry=RetryStrategy(max_attempts=MOST_RETRIES, exponential_wait=2),
+    )
+    async def follow_templates(*, workspace_id: int) -> None:
+        await template_pauses.follow(runtime, WorkspaceId(workspace_id))
 
 
 async def give_up(

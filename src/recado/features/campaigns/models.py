@@ -22,6 +22,8 @@ class Campaign(Base):
     fail_over: Mapped[bool] = mapped_column(default=True)
     skip_dead_numbers: Mapped[bool] = mapped_column(default=True)
     paused_reason: Mapped[str | None]
+    paused_until: Mapped[datetime | None]
+    template_paused_at: Mapped[datetime | None]
     starts_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(default="")

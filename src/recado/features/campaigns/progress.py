@@ -97,6 +97,7 @@ def from_counters(
             campaign_id=row["campaign_id"],
             status=row["status"],
             paused_reason=row["paused_reason"],
+            paused_until=row["paused_until"],
         )
     read = row["read"]
     delivered = row["delivered"] + read
@@ -115,6 +116,7 @@ def from_counters(
         eta=eta,
         waiting_until=waiting_until,
         paused_reason=row["paused_reason"],
+        paused_until=row["paused_until"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
     )

@@ -97,8 +97,31 @@ WHERE r.status IN ('running', 'paused') AND r.materialised_at IS NOT NULL
   AND (c.schedule ->> 'end_at')::timestamptz < %(before)s
 ORDER BY r.workspace_id, r.id;
 
+-- name: bound_to_templates
+-- Campaigns that a template's state may move: those that send, and those that wait for theirs.
+SELECT id AS campaign_id FROM campaign
+WHERE workspace_id = %(workspace_id)s AND content ->> 'type' = 'template' AND deleted_at IS NULL
+  AND (status IN ('preparing', 'running')
+       OR (status = 'paused' AND template_paused_at IS NOT NULL))
+ORDER BY id;
+
+-- name: templates_of
+-- A campaign's template in the list of each account that it is sent through.
+SELECT t.status, t.since, t.paused_until
+FROM campaign c
+JOIN template t ON t.workspace_id = c.workspace_id AND t.name = c.content ->> 'name'
+    AND t.language = c.content ->> 'language'
+JOIN template_list l ON l.workspace_id = t.workspace_id AND l.id = t.list_id
+WHERE c.workspace_id = %(workspace_id)s AND c.id = %(campaign_id)s
+  AND EXISTS (
+    SELECT FROM campaign_channel cc
+    JOIN channel k ON k.workspace_id = cc.workspace_id AND k.id = cc.channel_id
+    WHERE cc.workspace_id = c.workspace_id AND cc.campaign_id = c.id AND k.deleted_at IS NULL
+      AND k.provider = l.provider AND k.account = l.account)
+ORDER BY t.since DESC, t.id;
+
 -- name: progress
-SELECT c.id AS campaign_id, c.status, c.paused_reason, c.content, c.schedule, c.pacing,
+SELECT c.id AS campaign_id, c.status, c.paused_reason, c.paused_until, c.content, c.schedule, c.pacing,
        c.fail_over, r.id AS run_id, r.total, r.pending, r.sending, r.sent, r.delivered, r.read,
        r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.started_at, r.finished_at,
        -- Where contacts sleep, the first to wake up says when it goes on.

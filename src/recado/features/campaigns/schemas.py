@@ -229,6 +229,9 @@ class Progress(BaseModel):
     )
     eta: datetime | None = Field(None, description="when the last message leaves, by the forecast")
     paused_reason: str | None = None
+    paused_until: datetime | None = Field(
+        None, description="when the pause of its template ends by itself, where that is known"
+    )
     waiting_until: datetime | None = Field(
         None, description="nothing leaves before, as it is outside the campaign's hours"
     )

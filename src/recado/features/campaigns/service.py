@@ -19,6 +19,7 @@ from recado.features.gates import service as gates
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
 from recado.features.settings.presets import presets_for
+from recado.features.templates import store as templates
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
@@ -232,6 +233,8 @@ async def begin(
         workspace_id=tx.workspace_id,
         run_id=run.id,
     )
+    if campaign.content.get("type") == "template":
+        await templates.defer_following(tx, runtime)
     announce(tx, runtime, campaign_id)
     return campaign
 
@@ -276,7 +279,7 @@ async def _wait_again(
     """Starts of a recurring campaign that fell into its pause are left out."""
     campaign_id = CampaignId(campaign.id)
     move(campaign, RunEvent.SCHEDULE, now)
-    campaign.paused_reason = None
+    unpause(campaign)
     if starts.schedule_of(campaign).repeat is not None:
         await starts.set_next_start(tx, runtime, campaign, now)
     elif campaign.starts_at is None or campaign.starts_at <= now:
@@ -332,7 +335,7 @@ async def _shift(
     """
     campaign = await locked(tx, campaign_id)
     move(campaign, event, now)
-    campaign.paused_reason = None
+    unpause(campaign)
     runs = await unfinished_runs(tx, campaign_id)
     for run in runs:
         run.status = campaign.status
@@ -361,6 +364,11 @@ def move(campaign: Campaign, event: RunEvent, now: datetime) -> None:
     """Put a campaign that is locked in the state after an event; raises NotAllowed."""
     campaign.status = next_state(RunState(campaign.status), event).value
     campaign.updated_at = now
+
+
+def unpause(campaign: Campaign) -> None:
+    """Forget why a campaign was paused."""
+    campaign.paused_reason = campaign.paused_until = campaign.template_paused_at = None
 
 
 def announce(tx: Transaction, runtime: Runtime, campaign_id: CampaignId) -> None:

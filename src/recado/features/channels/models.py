@@ -31,6 +31,7 @@ class Channel(Base):
     throughput: Mapped[str | None]
     connection_at: Mapped[datetime | None]
     account_at: Mapped[datetime | None]
+    account: Mapped[str | None]
     paused_until: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
     paused_by: Mapped[str | None]

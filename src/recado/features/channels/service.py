@@ -89,6 +89,7 @@ async def create(
         key=crypto.random_token(18),
         config={key: full[key] for key in sorted(adapter.public_config) if key in full},
         secrets=runtime.sealer.seal(full),
+        account=adapter.account_id(full),
         pacing={"preset": pacing.default_preset(provider), **pace},
     )
     tx.session.add(channel)
@@ -100,6 +101,7 @@ async def create(
     asked_at, url = clock.now(), webhook_url(runtime, channel)
     _apply(channel, await _introduced(adapter, transport, full, url), asked_at)
     await tx.session.flush()
+    await _have_templates_read(tx, runtime, channel)
     return channel
 
 
@@ -176,6 +178,8 @@ async def reconfigure(
     channel.secrets = runtime.sealer.seal(full)
     if (account_id := adapter.account_id(full)) != adapter.account_id(old):
         await _move_route(tx, channel_id, account_id)
+        channel.account = account_id
+        await _have_templates_read(tx, runtime, channel)
     return await check(tx, runtime, transport, channel_id)
 
 
@@ -357,6 +361,16 @@ async def _introduced(
         refused = f"webhook: {fault.code}: {fault.detail}"
         return replace(answer, detail="; ".join(filter(None, (answer.detail, refused))))
     return await adapter.check(transport, config)
+
+
+async def _have_templates_read(tx: Transaction, runtime: Runtime, channel: Channel) -> None:
+    if channel.account is not None:
+        await runtime.queue.defer(
+            tx,
+            "templates:sync",
+            once=f"templates {tx.workspace_id}",
+            workspace_id=tx.workspace_id,
+        )
 
 
 def _apply(channel: Channel, answer: Check, asked_at: datetime) -> None:

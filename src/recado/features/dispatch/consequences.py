@@ -21,6 +21,7 @@ from recado.features.dispatch.transactions import AWAY, short
 from recado.features.gates import service as gates
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
+from recado.features.templates import store as templates
 from recado.platform import clock, logging, metrics, outages
 from recado.platform.runtime import Runtime
 
@@ -59,7 +60,9 @@ async def follow(
     wrong = await suspicion.suspects(runtime.redis, workspace_id, results)
     wrong |= _of_runs(results, Verdict.PAUSE_CAMPAIGN)
     todo += [
-        partial(pause_run, runtime, workspace_id, run_id, reason(because))
+        partial(
+            pause_run, runtime, workspace_id, run_id, reason(because), template_at=_refused(because)
+        )
         for run_id, because in sorted(wrong.items())
     ]
     changed = bool(todo)
@@ -218,17 +221,43 @@ async def _hold_channel(
         )
 
 
+def _refused(result: Result) -> datetime | None:
+    """When its template was refused, if that is what is wrong."""
+    refused = result.fault is not None and result.fault.error_class is ErrorClass.TEMPLATE
+    return clock.now() if refused else None
+
+
 async def pause_run(
-    runtime: Runtime, workspace_id: WorkspaceId, run_id: RunId, because: str
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    run_id: RunId,
+    because: str,
+    *,
+    template_at: datetime | None = None,
 ) -> None:
-    """Stop a campaign whose every message would fail alike, and say so."""
+    """Stop a campaign whose every message would fail alike, and say so.
+
+    Args:
+        runtime: Of this process.
+        workspace_id: Of the run.
+        run_id: What is stopped.
+        because: Why, for people.
+        template_at: Its template was refused then: the stored ones are asked for anew, and once
+            this one may be sent again, the campaign goes on by itself.
+    """
     async with short(runtime.db, workspace_id) as tx:
         rows = await tx.all(
-            SQL["pause_run"], workspace_id=workspace_id, run_id=run_id, reason=because
+            SQL["pause_run"],
+            workspace_id=workspace_id,
+            run_id=run_id,
+            reason=because,
+            template_paused_at=template_at,
         )
         for row in rows:
             campaign_id = CampaignId(row["campaign_id"])
             await notify(tx, Kind.CAMPAIGN_PAUSED, campaign_id=campaign_id, reason=because)
+        if rows and template_at is not None:
+            await templates.hasten(tx, runtime, clock.now())
     if rows:
         metrics.PAUSES.labels("campaign").inc()
         log.error("campaign paused", run=run_id, reason=because)

@@ -441,7 +441,10 @@ WITH ending AS (
 UPDATE campaign c
 SET status = CASE WHEN c.starts_at IS NULL THEN 'completed' WHEN c.status = 'paused' THEN 'paused'
         ELSE 'scheduled' END,
-    paused_reason = CASE WHEN c.starts_at IS NOT NULL THEN c.paused_reason END, updated_at = now()
+    paused_reason = CASE WHEN c.starts_at IS NOT NULL THEN c.paused_reason END,
+    paused_until = CASE WHEN c.starts_at IS NOT NULL THEN c.paused_until END,
+    template_paused_at = CASE WHEN c.starts_at IS NOT NULL THEN c.template_paused_at END,
+    updated_at = now()
 FROM done
 WHERE c.workspace_id = %(workspace_id)s AND c.id = done.campaign_id
   AND NOT EXISTS (
@@ -480,7 +483,9 @@ ORDER BY r.workspace_id, r.id;
 -- name: pause_run
 -- By an outcome, not by a person; the campaign first, as wherever both are locked.
 WITH campaign AS (
-    UPDATE campaign c SET status = 'paused', paused_reason = %(reason)s, updated_at = now()
+    UPDATE campaign c
+    SET status = 'paused', paused_reason = %(reason)s, paused_until = NULL,
+        template_paused_at = %(template_paused_at)s, updated_at = now()
     FROM run r
     WHERE r.workspace_id = %(workspace_id)s AND r.id = %(run_id)s AND r.status = 'running'
       AND c.workspace_id = r.workspace_id AND c.id = r.campaign_id AND c.status = 'running'

@@ -27,6 +27,11 @@ class Kind(StrEnum):
     CAMPAIGN_PAUSED = "campaign_paused"
     CAMPAIGN_COMPLETED = "campaign_completed"
     CAMPAIGN_FAILED = "campaign_failed"
+    CAMPAIGN_WAITS = "campaign_waits"
+    CAMPAIGN_GOES_ON = "campaign_goes_on"
+    TEMPLATE_STOPPED = "template_stopped"
+    TEMPLATE_QUALITY = "template_quality"
+    TEMPLATE_CATEGORY = "template_category"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,46 @@ WORDINGS: Final[Mapping[Kind, Wording]] = {
     Kind.CAMPAIGN_FAILED: Wording(
         "error", mark("The campaign '{campaign}' could not be prepared: {reason}")
     ),
+    Kind.CAMPAIGN_WAITS: Wording(
+        "error",
+        mark(
+            "The campaign '{campaign}' is paused, as its template '{template}' may not be sent at "
+            "present ({status}). It goes on by itself when the provider allows it again."
+        ),
+    ),
+    Kind.CAMPAIGN_GOES_ON: Wording(
+        "info",
+        mark("The campaign '{campaign}' goes on, as its template '{template}' may be sent again."),
+    ),
+    Kind.TEMPLATE_STOPPED: Wording(
+        "warning",
+        mark(
+            "The template '{template}' ({language}) may not be sent at present: {status}. {reason}"
+        ),
+    ),
+    Kind.TEMPLATE_QUALITY: Wording(
+        "warning",
+        mark(
+            "People often block or report the template '{template}' ({language}): its quality is "
+            "{quality}. If it stays so, the provider pauses it. Send it to fewer people or change "
+            "it."
+        ),
+    ),
+    Kind.TEMPLATE_CATEGORY: Wording(
+        "warning",
+        mark(
+            "The template '{template}' ({language}) is charged as {category} from now on, no more "
+            "as {before}. See what it costs."
+        ),
+    ),
 }
 
 
-_PLACES: Final = ("channel", "channels", "campaign", "reason", "people", "before")
+# Those of the sentences; one that a notification lacks is left empty.
+_PLACES: Final = (
+    *("channel", "channels", "campaign", "reason", "people", "before"),
+    *("template", "language", "status", "quality", "category"),
+)
 
 
 def told(kind: str, params: Mapping[str, object], translator: Translator) -> str:

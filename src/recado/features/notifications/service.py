@@ -22,12 +22,13 @@ async def notify(
     channel_id: ChannelId | None = None,
     campaign_id: CampaignId | None = None,
     reason: str | None = None,
+    subject: str | None = None,
     **params: str | int,
 ) -> None:
     """Tell the workspace's people, in the transaction that makes the change.
 
-    While they have not read it, the same of the same channel or campaign is counted and not told
-    again.
+    While they have not read it, the same of the same channel, campaign or other subject is counted
+    and not told again.
 
     Args:
         tx: Of the change.
@@ -35,12 +36,14 @@ async def notify(
         channel_id: To which channel; its name is added to the params.
         campaign_id: To which campaign; likewise.
         reason: Why, in the provider's words or ours.
+        subject: What else it is about, where it is about neither.
         params: What else the kind's sentence or a program needs.
     """
     details: dict[str, str | int] = dict(params)
     if reason is not None and storable(reason):
         details["reason"] = reason[:LONGEST_REASON]
-    subject = f"channel {channel_id}" if channel_id is not None else f"campaign {campaign_id}"
+    if subject is None:
+        subject = f"channel {channel_id}" if channel_id is not None else f"campaign {campaign_id}"
     await tx.run(
         SQL["notify"],
         workspace_id=tx.workspace_id,

@@ -49,5 +49,9 @@ async def heed(
     for row in moved:
         if row["campaign_fault"] is not None and row["failed_at"] >= since:
             await consequences.pause_run(
-                runtime, workspace_id, RunId(row["run_id"]), row["campaign_fault"]
+                runtime,
+                workspace_id,
+                RunId(row["run_id"]),
+                row["campaign_fault"],
+                template_at=row["template_failed_at"],
             )

@@ -1,4 +1,4 @@
-"""What callbacks say of numbers, accounts and connections, handed to whoever acts on it.
+"""What callbacks say of numbers, accounts, templates and connections, handed to whoever acts on it.
 
 Taken in again after a crash, it comes to the same. What concerns a whole account comes once for
 each of its channels: here it is put together again.
@@ -15,6 +15,7 @@ from recado.features.dispatch import consequences
 from recado.features.dispatch.transactions import short
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
+from recado.features.templates import news as templates
 from recado.features.webhooks.faults import NEWS_FOR
 from recado.platform import clock
 from recado.platform.runtime import Runtime
@@ -53,6 +54,7 @@ async def take_in(runtime: Runtime, workspace_id: WorkspaceId, news: News) -> No
     await sessions.keep_pictures(runtime.redis, workspace_id, _latest(news, QrEvent))
     for channel, fault in _latest(news, ErrorEvent).items():
         await _of_fault(runtime, workspace_id, channel, fault)
+    await templates.take_in(runtime, workspace_id, news)
 
 
 def _told(news: News, kind: type[E]) -> list[tuple[E, list[ChannelId]]]:

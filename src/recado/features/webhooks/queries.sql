@@ -171,6 +171,8 @@ SELECT c.run_id, r.campaign_id, count(*) AS deliveries, bool_or(c.goes_on) AS go
     array_agg(c.contact_id) FILTER (WHERE c.status IN ('delivered', 'read')) AS reached,
     (array_agg(c.code || ': ' || coalesce(c.detail, '')) FILTER (WHERE c.status = 'failed'
         AND c.class = ANY(%(of_campaign)s)))[1] AS campaign_fault,
+    max(c.failed_at) FILTER (WHERE c.status = 'failed' AND c.class = 'template')
+        AS template_failed_at,
     max(c.failed_at) AS failed_at
 FROM changed c
 JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = c.run_id

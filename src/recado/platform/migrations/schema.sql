@@ -121,6 +121,7 @@ CREATE TABLE channel (
     -- As of when its connection and its account are known: what was said before changes nothing.
     connection_at timestamptz,
     account_at timestamptz,
+    account text,  -- at its provider, whose templates it sends
     paused_until timestamptz,
     paused_reason text,
     -- What ends the pause beside a person: the connection, the account; NULL: nothing, or its time.
@@ -132,6 +133,47 @@ CREATE TABLE channel (
 );
 CREATE UNIQUE INDEX channel_name_key ON channel (workspace_id, lower(name))
     WHERE deleted_at IS NULL;
+
+-- The templates of an account as its provider lists them; its channels here share them. When the
+-- provider is to be asked again, and before when it asked not to be.
+CREATE TABLE template_list (
+    workspace_id bigint NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    provider text NOT NULL,
+    account text NOT NULL,
+    due_at timestamptz NOT NULL DEFAULT now(),
+    not_before timestamptz,
+    synced_at timestamptz,
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT template_list_account_key UNIQUE (workspace_id, provider, account)
+);
+CREATE INDEX template_list_due ON template_list (due_at);
+
+-- What is known of each, and as of when: news of the three come by themselves, in any order.
+CREATE TABLE template (
+    workspace_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    list_id bigint NOT NULL,
+    name text NOT NULL,
+    language text NOT NULL,
+    provider_id text NOT NULL,
+    status text NOT NULL,
+    status_at timestamptz NOT NULL,
+    reason text NOT NULL DEFAULT '',
+    since timestamptz NOT NULL,
+    paused_until timestamptz,
+    category text NOT NULL,
+    category_at timestamptz NOT NULL,
+    quality text NOT NULL,
+    quality_at timestamptz NOT NULL,
+    body text NOT NULL,
+    slots jsonb NOT NULL,  -- what a message must fill in
+    gone_at timestamptz,
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT template_name_key UNIQUE (workspace_id, list_id, name, language),
+    FOREIGN KEY (workspace_id, list_id) REFERENCES template_list (workspace_id, id)
+        ON DELETE CASCADE
+);
 
 -- The drive table: which channel has work, when, and who drives it now.
 CREATE TABLE drive (
@@ -341,6 +383,8 @@ CREATE TABLE campaign (
     fail_over boolean NOT NULL DEFAULT true,
     skip_dead_numbers boolean NOT NULL DEFAULT true,
     paused_reason text,
+    paused_until timestamptz,  -- when it is expected to go on by itself
+    template_paused_at timestamptz,  -- it goes on once its template was let go after that
     starts_at timestamptz,
     deleted_at timestamptz,
     created_by text NOT NULL DEFAULT '',

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from recado.providers.exchange import TemplateInfo
 from recado.providers.reading import objects, word
@@ -34,7 +34,14 @@ def next_cursor(document: Mapping[str, Any]) -> str | None:
         return None
     cursors = paging.get("cursors")
     after = cursors.get("after") if isinstance(cursors, dict) else None
-    return after if isinstance(after, str) and after else None
+    return after if isinstance(after, str) and after else _cursor_in(paging["next"])
+
+
+def _cursor_in(address: object) -> str | None:
+    try:
+        return parse_qs(urlsplit(str(address)).query).get("after", [None])[0]
+    except ValueError:
+        return None
 
 
 def read(document: Mapping[str, Any]) -> Iterator[TemplateInfo]:
@@ -62,6 +69,9 @@ def _template(listed: Mapping[str, Any]) -> TemplateInfo:
         header_variables=header_variables,
         variables=variables(text),
         buttons=tuple(_buttons(components)),
+        replies=tuple(
+            place for place, button in _all_buttons(components) if _kind(button) == "QUICK_REPLY"
+        ),
         quality=word(quality.get("score")).upper() if isinstance(quality, dict) else "",
         rejected_reason="" if reason == "NONE" else reason,
         body=text,
@@ -88,10 +98,18 @@ def _header(header: Mapping[str, Any], found: tuple[str, ...]) -> str | None:
 
 
 def _buttons(components: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-    for place, button in enumerate(objects(_component(components, "BUTTONS").get("buttons"))):
-        kind = word(button.get("type")).upper()
+    for place, button in _all_buttons(components):
+        kind = _kind(button)
         dynamic = kind == "URL" and "{{" in word(button.get("url"), most=4096)
         if dynamic or kind == "OTP":  # a one-time code goes into its button's address too
             yield place, "url"
         elif kind == "COPY_CODE":
             yield place, "copy_code"
+
+
+def _all_buttons(components: list[dict[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    return enumerate(objects(_component(components, "BUTTONS").get("buttons")))
+
+
+def _kind(button: Mapping[str, Any]) -> str:
+    return word(button.get("type")).upper()

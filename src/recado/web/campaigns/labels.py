@@ -34,6 +34,18 @@ DELIVERY: Final[Mapping[str, str]] = {
 
 PAUSED: Final[Mapping[str, str]] = {
     "by_person": mark("Paused by a person. Resume it whenever you like: nobody is left out."),
+    "template_paused": mark(
+        "Paused because the provider has paused its template. It goes on by itself once the "
+        "template may be sent again."
+    ),
+    "template_paused_until": mark(
+        "Paused because the provider has paused its template, until {moment}. It goes on by itself "
+        "then."
+    ),
+    "template_stopped": mark(
+        "Paused because its template may not be sent at present. It goes on by itself once the "
+        "provider allows it again."
+    ),
     "other": mark("Paused. Resume it whenever you like: nobody is left out."),
 }
 """Why nothing leaves, by the reason's code; ``other`` stands for those without words."""
