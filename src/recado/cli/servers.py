@@ -111,7 +111,7 @@ def simulator(
     port: Port = 8090,
     latency_ms: Annotated[int, typer.Option(min=0, help="How long answers take.")] = 0,
     faults: Annotated[Path | None, typer.Option(help="A JSON file of fault rules.")] = None,
-    seed: Annotated[int, typer.Option(help="Repeats ids and chance.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Repeats ids and chance.")] = None,
 ) -> None:
     """Play the providers: accept messages and call back."""
     simulator_server.run(port=port, latency_ms=latency_ms, faults=faults, seed=seed)

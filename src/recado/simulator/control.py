@@ -12,7 +12,7 @@ from recado.domain.errors import InvalidInput, NotFound, RecadoError
 from recado.simulator import faults
 from recado.simulator.settings import changed
 from recado.simulator.wire import Answer, Request, json_answer
-from recado.simulator.world import Linked, Provider, World
+from recado.simulator.world import Linked, Provider, Telling, World
 
 
 class NoSuchEndpoint(NotFound):
@@ -26,7 +26,9 @@ class Control:
         self._world = world
         self._providers = providers
         self._calls: dict[tuple[str, str], Callable[[Request], Answer]] = {
-            ("GET", ""): self._index,
+            ("GET", ""): lambda _: json_answer(
+                [f"{way} /_sim/{name}" for way, name in self._calls]
+            ),
             ("GET", "channels"): self._channels,
             ("POST", "channels"): self._register,
             ("GET", "faults"): self._faults,
@@ -36,6 +38,7 @@ class Control:
             ("GET", "log"): self._log,
             ("GET", "stats"): self._stats,
             ("POST", "inbound"): self._inbound,
+            ("POST", "event"): self._event,
             ("POST", "connection"): self._connection,
             ("POST", "reset"): self._reset,
         }
@@ -52,9 +55,6 @@ class Control:
             body = {"error": {"code": error.code, "message": error.message()}}
             return json_answer(body, status=status)
 
-    def _index(self, _: Request) -> Answer:
-        return json_answer([f"{method} /_sim/{name}" for method, name in self._calls])
-
     def _channels(self, _: Request) -> Answer:
         listed = [c for provider in self._providers.values() for c in provider.channels()]
         return json_answer(listed)
@@ -66,6 +66,13 @@ class Control:
     def _inbound(self, request: Request) -> Answer:
         fields = _object(request)
         return json_answer(self._provider(fields).write_inbound(fields), status=201)
+
+    def _event(self, request: Request) -> Answer:
+        fields = _object(request)
+        provider = self._provider(fields)
+        if not isinstance(provider, Telling):
+            raise InvalidInput("{name} tells of no accounts and templates.", name=provider.name)
+        return json_answer(provider.tell(fields), status=201)
 
     def _connection(self, request: Request) -> Answer:
         fields = _object(request)
@@ -86,7 +93,10 @@ class Control:
         return json_answer(self._world.settings)
 
     def _change_settings(self, request: Request) -> Answer:
-        self._world.settings = changed(self._world.settings, _object(request))
+        changes = _object(request)
+        self._world.settings = changed(self._world.settings, changes)
+        if "seed" in changes:
+            self._world.repeat()
         return self._settings(request)
 
     def _log(self, request: Request) -> Answer:

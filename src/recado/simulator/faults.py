@@ -20,6 +20,7 @@ Kind = Literal[
     "rate_limited",  # refused with 429, `code` and Retry-After
     "error_in_200",  # refused, but under HTTP 200
     "html",  # refused with a page of HTML
+    "empty",  # not accepted: the answer has no body
     "drop",  # not accepted: the connection is closed without an answer
     "hang",  # not accepted: no answer for `ms`, then the connection is closed
     "disconnect",  # refused, and so is all else of the channel until it is registered again
@@ -67,6 +68,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     http: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
     ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] | None = None
     retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    # Meta: Retry-After is that moment's date; the wait stands in its header of what was used.
+    retry_date: bool = False
+    regain_minutes: Annotated[int, msgspec.Meta(ge=0)] | None = None
     # Callback faults: only for these statuses.
     statuses: list[Status] | None = None
     # async_error: a status `sent` goes ahead of `failed`.

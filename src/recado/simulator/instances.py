@@ -47,7 +47,7 @@ class Instance:
     def draw(self, what: str) -> bytes:
         """Chance for the next thing that happens here by itself."""
         self._drawn += 1
-        return draw(self.world.settings.seed, what, self.name, self._drawn)
+        return self.world.own(draw(self.world.settings.seed, what, self.name, self._drawn))
 
     def forget(self) -> None:
         """Forget the messages and what was still to happen; a lost connection is restored."""

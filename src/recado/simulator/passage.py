@@ -98,7 +98,7 @@ async def carry(
             world.journal.reject(fault.kind)
         return await _refuse(fault, request, counter.refused)
     at = world.clock.now()
-    message_id = counter.message_id(drawn)
+    message_id = counter.message_id(world.own(drawn))
     world.journal.accept(
         Accepted(
             at=at,
@@ -202,6 +202,8 @@ async def _refuse(fault: Fault, request: Request, refused: Refused) -> Answer:
         return refused(fault)
     if fault.kind == "html":
         return Answer(fault.http or 502, BAD_GATEWAY, HTML)
+    if fault.kind == "empty":
+        return Answer(fault.http or 500, b"")
     if fault.kind == "hang":
         await _gone_within(request, fault)
     raise Dropped

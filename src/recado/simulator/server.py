@@ -29,21 +29,27 @@ class PortTaken(Unavailable):
 
 
 def create_app(
-    *, latency_ms: int = 0, faults: Path | None = None, seed: int = 0, strict: bool = False
+    *,
+    latency_ms: int = 0,
+    faults: Path | None = None,
+    seed: int | None = None,
+    strict: bool = False,
 ) -> App:
     """The simulator as an ASGI application.
 
     Args:
         latency_ms: How long every answer of a provider is held back.
         faults: A JSON file with fault rules, of the form of ``POST /_sim/faults``.
-        seed: Ids and chance repeat for the same seed.
+        seed: Ids and chance repeat for the same seed; without one ids are always new.
         strict: Only registered channels and listed templates exist.
 
     Raises:
         InvalidInput: The file cannot be read or its rules are not valid.
 
     """
-    world = World(Settings(seed=seed, latency_ms=latency_ms, strict=strict))
+    world = World(
+        Settings(seed=seed or 0, latency_ms=latency_ms, strict=strict), repeats=seed is not None
+    )
     if faults is not None:
         try:
             body = faults.read_bytes()
@@ -63,7 +69,7 @@ def run(
     port: int = 8090,
     latency_ms: int = 0,
     faults: Path | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     strict: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -74,7 +80,7 @@ def run(
         port: 0 chooses a free one.
         latency_ms: How long every answer of a provider is held back.
         faults: A JSON file with fault rules, of the form of ``POST /_sim/faults``.
-        seed: Ids and chance repeat for the same seed.
+        seed: Ids and chance repeat for the same seed; without one ids are always new.
         strict: Only registered channels and listed templates exist.
         on_ready: Is called with the base URL once requests are taken; without it the URL is
             printed.

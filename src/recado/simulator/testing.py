@@ -35,7 +35,9 @@ class Reply(NamedTuple):
 class Simulator:
     """A running simulator; a context manager that ends it."""
 
-    def __init__(self, *, seed: int = 0, faults: Path | None = None, strict: bool = False) -> None:
+    def __init__(
+        self, *, seed: int | None = 0, faults: Path | None = None, strict: bool = False
+    ) -> None:
         arguments = f"port=0, seed={seed}, strict={strict}"
         if faults is not None:
             arguments += f", faults=pathlib.Path({str(faults)!r})"

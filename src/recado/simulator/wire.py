@@ -82,12 +82,15 @@ async def read_body(receive: Receive) -> bytes:
     if message["type"] == "http.disconnect":
         raise Dropped
     body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    pieces = [body]
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Dropped
-        body += message.get("body", b"")
-    return body
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)
 
 
 async def reply(send: Send, answer: Answer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
@@ -9,15 +10,25 @@ from recado.simulator.callbacks import Outbox
 from recado.simulator.clock import Clock
 from recado.simulator.faults import Faults
 from recado.simulator.journal import Journal
+from recado.simulator.seeded import draw
 from recado.simulator.settings import Settings
 from recado.simulator.wire import Answer, Request
 
 
 class World:
-    """One simulated outside world."""
+    """One simulated outside world.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: Those in force.
+        repeats: Whether ids repeat after a reset and a restart, as the seed says. Else they are
+            others each time: those who are called back take what has a known id for known.
+
+    """
+
+    def __init__(self, settings: Settings, *, repeats: bool = True) -> None:
         self.settings = settings
+        self.repeats = repeats
+        self._era = self._new_era()
         self.clock = Clock()
         self.journal = Journal()
         self.faults = Faults()
@@ -28,6 +39,19 @@ class World:
         self.journal = Journal()
         self.faults = Faults()
         self.outbox.reset()
+        self._era = self._new_era()
+
+    def repeat(self) -> None:
+        """Have ids repeat from now on: a seed was given."""
+        self.repeats = True
+        self._era = ""
+
+    def own(self, drawn: bytes) -> bytes:
+        """A draw for something's id, which nothing of an earlier run may have."""
+        return draw(0, self._era, drawn.hex()) if self._era else drawn
+
+    def _new_era(self) -> str:
+        return "" if self.repeats else secrets.token_hex(8)
 
 
 class Provider(Protocol):
@@ -66,4 +90,13 @@ class Linked(Protocol):
 
     def connection(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Have a channel's connection change; raises InvalidInput."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A provider that tells of templates, accounts and numbers."""
+
+    def tell(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Have it tell of something; raises InvalidInput."""
         ...

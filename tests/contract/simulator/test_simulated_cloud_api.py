@@ -233,19 +233,43 @@ def test_a_number_describes_itself(simulator: Simulator) -> None:
     assert get("200001/nonsense")["error"]["code"] == 2500
 
 
-def test_templates_are_listed_in_pages_whose_next_names_another_version(
+def test_templates_are_listed_in_pages_whose_next_names_another_version_and_host(
     simulator: Simulator,
 ) -> None:
     simulator.control("channels", REGISTERED)
-    names = []
+    names: list[str] = []
     address = "/meta/v23.0/200001/message_templates?limit=2"
-    while address:
-        page = simulator.call("GET", address, headers=BEARER).json()
+    after = ""
+    while True:
+        page = simulator.call("GET", f"{address}{after}", headers=BEARER).json()
         names += [template["name"] for template in page["data"]]
-        address = page["paging"].get("next", "").removeprefix(simulator.url)
-        assert "v23.0" not in address
+        if "next" not in page["paging"]:
+            break
+        assert page["paging"]["next"].startswith("https://graph.facebook.com/v99.0/200001/")
+        after = f"&after={page['paging']['cursors']['after']}"
     assert names[0] == "hello_world"
     assert len(names) == len(set(names)) == 5
+
+
+def test_of_templates_numbers_and_accounts_only_what_is_asked_for_is_shown(
+    simulator: Simulator,
+) -> None:
+    simulator.control("channels", REGISTERED)
+
+    def get(path: str) -> Any:
+        return simulator.call("GET", f"/meta/v23.0/{path}", headers=BEARER).json()
+
+    short = get("200001/message_templates")["data"][0]
+    assert set(short) == {"id", "name", "language", "status", "category", "components"}
+    fields = "name,parameter_format,quality_score,rejected_reason"
+    full = get(f"200001/message_templates?fields={fields}")["data"][0]
+    assert (full["parameter_format"], full["rejected_reason"]) == ("POSITIONAL", "NONE")
+    assert full["quality_score"]["score"] == "UNKNOWN"
+    assert "status" not in full
+    account = get("200001?fields=id,currency,account_review_status")
+    assert account == {"id": "200001", "currency": "BRL", "account_review_status": "APPROVED"}
+    [number] = get("200001/phone_numbers?fields=name_status")["data"]
+    assert number == {"name_status": "APPROVED", "id": "100001"}
 
 
 def test_a_number_with_templates_of_its_own_knows_no_others(simulator: Simulator) -> None:

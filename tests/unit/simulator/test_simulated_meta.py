@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recado.domain.errors import InvalidInput
 from recado.simulator.meta import kinds
 from recado.simulator.meta.channels import Number, Numbers
-from recado.simulator.meta.codes import CODES, Refusal
+from recado.simulator.meta.codes import CODES, Refusal, lookup
 from recado.simulator.meta.messages import Outgoing, read
 from recado.simulator.meta.responses import INCOMING, message_id, whatsapp_id
 from recado.simulator.meta.templates import Template, default_templates, fill
@@ -21,6 +21,7 @@ from recado.simulator.seeded import draw, portion
 from recado.simulator.settings import Settings, changed
 
 VECTORS = Path(__file__).parents[4] / "shared" / "providers" / "vectors"
+ERRORS = VECTORS.parent / "error_codes.json"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_signatures_are_those_of_the_shared_vectors() -> None:
 
 
 def test_an_envelope_keeps_numbers_and_accounts_apart() -> None:
-    def update(waba: str, number: str, **nodes: object) -> Update:
+    def update(waba: str, number: str, **nodes: Any) -> Update:
         return Update(waba, Metadata("1" + number, number), **nodes)
 
     body: Any = envelope(
@@ -110,6 +111,14 @@ def test_settings_change_by_name_and_within_their_ranges() -> None:
     for bad in ({"read_share": 1.5}, {"nonsense": 1}, {"sent_ms": "soon"}, {"batch_max": 0}):
         with pytest.raises(InvalidInput):
             changed(Settings(), bad)
+
+
+@pytest.mark.skipif(not VECTORS.exists(), reason="the shared vectors are not at hand")
+def test_every_code_that_meta_lists_can_be_played_with_its_own_words() -> None:
+    listed = [str(row["code"]) for row in json.loads(ERRORS.read_text())]
+    codes = {int(code) for row in listed for code in row.replace("-", ",").split(",")}
+    assert "Unknown error" not in {lookup(code).title for code in (*codes, 250)}
+    assert lookup(7).title == "Unknown error"
 
 
 def test_every_code_has_a_plausible_status() -> None:

@@ -70,6 +70,7 @@ CODES: dict[int, Code] = {
         "Message failed to send because there were one or more errors related to your payment "
         "method.",
     ),
+    131044: Code(400, "Payment issue", "Message failed to send because of a payment issue."),
     131045: Code(500, "Incorrect certificate", "The number's registration has failed."),
     131047: Code(
         400,
@@ -103,6 +104,7 @@ CODES: dict[int, Code] = {
         "to the same phone number in a short period of time.",
     ),
     131057: Code(500, "Account in maintenance mode", "Business Account is in maintenance mode"),
+    131060: Code(400, "This message is unavailable", "This message is currently unavailable."),
     131062: Code(400, "Business-scoped user id not supported"),
     131063: Code(400, "Marketing templates are disabled on Cloud API"),
     131064: Code(400, "Messaging limited due to template classification violations"),
@@ -121,9 +123,14 @@ CODES: dict[int, Code] = {
     132069: Code(400, "Flow is throttled"),
     133000: Code(500, "Incomplete deregistration"),
     133004: Code(503, "Server temporarily unavailable"),
+    133005: Code(400, "Two step verification PIN Mismatch"),
+    133006: Code(400, "Phone number re-verification needed"),
+    133008: Code(400, "Too Many two step verification PIN Guesses"),
+    133009: Code(400, "Two step verification PIN Guessed Too Fast"),
     133010: Code(
         400, "Phone number Not Registered", "Phone number not registered on the platform."
     ),
+    133015: Code(400, "Please wait a few minutes before attempting to register this phone number"),
     133016: Code(400, "Account register deregister rate limit exceeded"),
     134011: Code(400, "WhatsApp Business payments terms of service pending"),
     134100: Code(400, "Only marketing messages supported"),
@@ -133,18 +140,21 @@ CODES: dict[int, Code] = {
     137000: Code(400, "Recipient identity key mismatch"),
 }
 
+# All of these say that a permission is missing.
+_PERMISSIONS = range(200, 300)
+
 _UNKNOWN = Code(400, "Unknown error")
 
 # Codes whose message carries no "(#code)" in front.
 _UNNUMBERED = {0, 1, 2, 104, 190}
 
 # The Graph API's own codes come without the `error_data` that WhatsApp adds.
-_WITHOUT_DATA = _UNNUMBERED | {3, 4, 10, 17, 200, 368, 613, 80007, 80008}
+_WITHOUT_DATA = _UNNUMBERED | {3, 4, 10, 17, *_PERMISSIONS, 368, 613, 80007, 80008}
 
 
 def lookup(code: int) -> Code:
     """The table's line, or a plausible one for a code that is not in it."""
-    return CODES.get(code, _UNKNOWN)
+    return CODES.get(_PERMISSIONS.start if code in _PERMISSIONS else code, _UNKNOWN)
 
 
 class Refusal(Exception):
@@ -156,7 +166,8 @@ class Refusal(Exception):
         http: The HTTP status; the table's where it is left out.
         message: The whole message; ``(#code) title`` where it is left out.
         has_data: Whether there is an ``error_data`` at all (WhatsApp's own errors have it).
-        retry_after: Seconds after which the answer says to come back.
+        retry_after: What the answer says about coming back: seconds, or a date.
+        regain_minutes: The same in Meta's header of what a business has used.
 
     """
 
@@ -170,7 +181,8 @@ class Refusal(Exception):
         message: str | None = None,
         kind: str = OAUTH,
         has_data: bool = True,
-        retry_after: int | None = None,
+        retry_after: int | str | None = None,
+        regain_minutes: int | None = None,
     ) -> None:
         line = lookup(code)
         title = line.title if code in _UNNUMBERED else f"(#{code}) {line.title}"
@@ -181,6 +193,7 @@ class Refusal(Exception):
         self.message = title if message is None else message
         self.kind = kind
         self.retry_after = retry_after
+        self.regain_minutes = regain_minutes
         self.has_data = has_data and code not in _WITHOUT_DATA
         super().__init__(self.message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,12 +15,21 @@ from recado.simulator.meta import responses
 from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, unknown_object
 from recado.simulator.meta.media import MediaStore
-from recado.simulator.meta.templates import default_templates
+from recado.simulator.meta.templates import TEMPLATE_DEFAULTS, default_templates
 from recado.simulator.seeded import draw
 from recado.simulator.wire import Answer, Request, json_answer
 from recado.simulator.world import World
 
 DEFAULT_FIELDS = ("verified_name", "display_phone_number", "quality_rating")
+LISTED_FIELDS = (*DEFAULT_FIELDS, "status", "throughput")
+ACCOUNT = {
+    "name": "Recado",
+    "timezone_id": "25",
+    "currency": "BRL",
+    "account_review_status": "APPROVED",
+    "message_template_namespace": "00000000_0000_0000_0000_000000000000",
+}
+ACCOUNT_DEFAULTS = ("name", "timezone_id", "message_template_namespace")
 PAGE = 25
 PAGE_MOST = 250
 VERIFY_SECONDS = 10
@@ -70,7 +79,7 @@ class Management:
     def _get(self, request: Request, object_id: str, action: str) -> Answer:
         readers: dict[str, Callable[[], Answer]] = {
             "": lambda: self._object(request, object_id),
-            "phone_numbers": lambda: self._phone_numbers(object_id),
+            "phone_numbers": lambda: self._phone_numbers(request, object_id),
             "message_templates": lambda: self._templates(request, object_id),
             "subscribed_apps": lambda: self._subscriptions(object_id),
             "download": lambda: self._media.download(request, object_id),
@@ -82,7 +91,7 @@ class Management:
         return readers[action]()
 
     def _authorize(self, object_id: str, token: str, method: str) -> None:
-        number = self._numbers.find(object_id)
+        number = self._numbers.find(self._media.owner(object_id) or object_id)
         registered = self._numbers.of_account(object_id)
         if number is not None and number.registered:
             registered = [number]
@@ -100,14 +109,14 @@ class Management:
             return self._media.describe(request, object_id)
         numbers = self._numbers.of_account(object_id)
         if numbers:
-            return json_answer({"id": object_id, "name": "Recado", "timezone_id": "25"})
-        fields = request.query().get("fields", "")
-        wanted = [name.split("{")[0].strip() for name in fields.split(",") if name.strip()]
-        return json_answer(_described(self._number(object_id), wanted or DEFAULT_FIELDS))
+            wanted = _wanted(request, ACCOUNT_DEFAULTS)
+            return json_answer({**{n: ACCOUNT[n] for n in wanted if n in ACCOUNT}, "id": object_id})
+        wanted = _wanted(request, DEFAULT_FIELDS)
+        return json_answer(_described(self._number(object_id), wanted))
 
-    def _phone_numbers(self, waba_id: str) -> Answer:
-        names = ("display_phone_number", "verified_name", "quality_rating", "status", "throughput")
-        found = [_described(number, names) for number in self._numbers.of_account(waba_id)]
+    def _phone_numbers(self, request: Request, waba_id: str) -> Answer:
+        wanted = _wanted(request, LISTED_FIELDS)
+        found = [_described(number, wanted) for number in self._numbers.of_account(waba_id)]
         cursor = _cursor(len(found))
         return json_answer(
             {"data": found, "paging": {"cursors": {"before": _cursor(0), "after": cursor}}}
@@ -128,13 +137,15 @@ class Management:
         end = start + len(page)
         paging: dict[str, object] = {"cursors": {"before": _cursor(start), "after": _cursor(end)}}
         if end < len(chosen):
-            host = request.header(b"host").decode("latin-1")
-            # Meta's next page names a version of its own choosing, not the one that was asked.
+            # Meta's next page names a version of its own choosing, not the one that was asked; and
+            # the host is its own, which nobody who was sent elsewhere may follow with a token.
             paging["next"] = (
-                f"http://{host}/meta/v99.0/{waba_id}/message_templates"
+                f"https://graph.facebook.com/v99.0/{waba_id}/message_templates"
                 f"?limit={limit}&after={_cursor(end)}"
             )
-        return json_answer({"data": page, "paging": paging} if page else {"data": []})
+        wanted = _wanted(request, TEMPLATE_DEFAULTS)
+        listed = [template.listed(wanted) for template in page]
+        return json_answer({"data": listed, "paging": paging} if listed else {"data": []})
 
     def _subscriptions(self, waba_id: str) -> Answer:
         url = self._numbers.subscription(waba_id)
@@ -185,7 +196,13 @@ class Management:
             )
 
 
-def _described(number: Number, fields: tuple[str, ...] | list[str]) -> dict[str, object]:
+def _wanted(request: Request, otherwise: Sequence[str]) -> Sequence[str]:
+    """The fields that a request asks for."""
+    fields = request.query().get("fields", "")
+    return [name.split("{")[0].strip() for name in fields.split(",") if name.strip()] or otherwise
+
+
+def _described(number: Number, fields: Sequence[str]) -> dict[str, object]:
     display = number.metadata.display_phone_number
     values: dict[str, object] = {
         "display_phone_number": f"+{display}",

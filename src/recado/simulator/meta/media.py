@@ -46,13 +46,20 @@ _KINDS = frozenset({"image", "video", "audio", "document", "sticker"})
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
+class File(NamedTuple):
+    """A file in a form."""
+
+    mime_type: str
+    content: bytes
+
+
 class Medium(NamedTuple):
     """An upload; ``at`` in unix seconds. Only the number that brought it may send it."""
 
     mime_type: str
     content: bytes
     at: float
-    number_id: str = ""
+    number_id: str
 
 
 class MediaStore:
@@ -100,20 +107,35 @@ class MediaStore:
         if most is None and mime_type.startswith(_DOCUMENTS):
             most = _DOCUMENTS_MOST
         if most is None:
-            raise Refusal(100, f"Param file must be a file with a supported type, not {mime_type}.")
+            raise Refusal(131053, f"The file has a type that is not supported: {mime_type}.")
         if len(medium.content) > most:
             raise Refusal(131053, f"The file has over {most} bytes, the limit of {mime_type}.")
+        return json_answer({"id": self.add(number_id, mime_type, medium.content)})
+
+    def add(self, number_id: str, mime_type: str, content: bytes) -> str:
+        """Keep a file that a number uploaded, or was sent; its id."""
         self._count += 1
         drawn = draw(self._world.settings.seed, "media", number_id, self._count)
-        media_id = str(10**15 + int.from_bytes(drawn[:6], "big"))
-        self._media[media_id] = medium._replace(mime_type=mime_type, number_id=number_id)
+        media_id = str(10**15 + int.from_bytes(self._world.own(drawn)[:6], "big"))
+        self._media[media_id] = Medium(mime_type, content, self._world.clock.now(), number_id)
         if len(self._media) > KEPT:
             self._media.popitem(last=False)
-        return json_answer({"id": media_id})
+        return media_id
+
+    def owner(self, media_id: str) -> str | None:
+        """The number that a file is of; its token opens it."""
+        return self._media[media_id].number_id if self.has(media_id) else None
 
     def describe(self, request: Request, media_id: str) -> Answer:
-        """What an upload is, and an address that gives it for five minutes."""
+        """What an upload is, and an address that gives it for five minutes.
+
+        Raises:
+            Refusal: It is of another number than the one that is asked for.
+
+        """
         medium = self._media[media_id]
+        if request.query().get("phone_number_id", medium.number_id) != medium.number_id:
+            raise unknown_object(media_id, method="GET")
         host = request.header(b"host").decode("latin-1")
         until = int(self._world.clock.now()) + ADDRESS_SECONDS
         path = "/".join(request.parts[:3])
@@ -143,9 +165,9 @@ class MediaStore:
             raise unknown_object(media_id, method="DELETE")
         return responses.success()
 
-    def _parse(self, request: Request) -> tuple[dict[str, str], Medium | None]:
+    def _parse(self, request: Request) -> tuple[dict[str, str], File | None]:
         fields: dict[str, str] = {}
-        files: list[Medium] = []
+        files: list[File] = []
 
         def on_field(field: python_multipart.multipart.Field) -> None:
             name = (field.field_name or b"").decode("utf-8", "replace")
@@ -155,7 +177,7 @@ class MediaStore:
             file.file_object.seek(0)
             content = file.file_object.read()
             mime_type = file.content_type or "application/octet-stream"
-            files.append(Medium(mime_type, content, self._world.clock.now()))
+            files.append(File(mime_type, content))
 
         headers = {"Content-Type": request.header(b"content-type")}
         try:

@@ -26,7 +26,7 @@ class Meta:
         self._numbers = Numbers()
         media = MediaStore(world)
         self._sending = Sending(world, self._numbers, media)
-        self._inbound = Inbound(world, self._numbers)
+        self._inbound = Inbound(world, self._numbers, media)
         self._management = Management(world, self._numbers, media)
         self._traces = 0
 
@@ -55,6 +55,10 @@ class Meta:
         """Have a contact write to a number."""
         return self._inbound.write(fields)
 
+    def tell(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Have Meta tell of a number or its account."""
+        return self._inbound.tell(fields)
+
     def reset(self, *, channels: bool) -> None:
         """Forget conversations, and the numbers too where asked."""
         self._numbers.reset(channels=channels)
@@ -75,9 +79,7 @@ class Meta:
     def _refused(self, refusal: Refusal) -> Answer:
         self._traces += 1
         trace = responses.trace_id(draw(self._world.settings.seed, "trace", self._traces))
-        headers: tuple[tuple[bytes, bytes], ...] = ()
-        if refusal.retry_after is not None:
-            headers = ((b"retry-after", b"%d" % refusal.retry_after),)
+        headers = responses.waiting(refusal)
         body = responses.error_body(refusal, trace=trace)
         return json_answer(body, status=refusal.http, headers=headers)
 

@@ -96,6 +96,24 @@ def error_body(refusal: Refusal, *, trace: str) -> dict[str, object]:
     return {"error": error}
 
 
+def waiting(refusal: Refusal) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that say when to come back."""
+    headers = []
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", str(refusal.retry_after).encode()))
+    if refusal.regain_minutes is not None:
+        used = {
+            "type": "whatsapp",
+            "call_count": 100,
+            "total_cputime": 10,
+            "total_time": 10,
+            "estimated_time_to_regain_access": refusal.regain_minutes,
+        }
+        usage = msgspec.json.encode({"100000000000001": [used]})
+        headers.append((b"x-business-use-case-usage", usage))
+    return tuple(headers)
+
+
 def trace_id(drawn: bytes) -> str:
     """The id under which Meta's support would find a request."""
     return "A" + base64.urlsafe_b64encode(drawn[:16]).decode().rstrip("=")

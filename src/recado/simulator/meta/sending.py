@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
 from typing import NamedTuple
 
 from recado.simulator.faults import Fault, Verdict
@@ -123,15 +125,18 @@ class _Counter(NamedTuple):
             type="free_customer_service" if free else "regular",
             category=self.category,
         )
+        scoped = not message.wa_id.isdecimal()
         for step in steps(settings, drawn, verdict, outcome):
+            failed = outcome is not None and step.status == "failed"
             status = Status(
                 wamid,
                 step.status,
                 str(int(at + step.happens)),
-                message.wa_id,
-                message.reference,
-                pricing if step.status in ("sent", "delivered") else None,
-                [_failure(outcome)] if outcome and step.status == "failed" else None,
+                recipient_id=None if scoped else message.wa_id,
+                recipient_user_id=message.wa_id if scoped else None,
+                biz_opaque_callback_data=message.reference,
+                pricing=pricing if step.status in ("sent", "delivered") else None,
+                errors=[_failure(outcome, held=bool(verdict.held))] if outcome and failed else None,
             )
             update = Update(number.waba_id, number.metadata, status=status)
             self.world.outbox.schedule(number.route, update, delay=step.leaves)
@@ -146,7 +151,8 @@ def _refusal(fault: Fault, number: Number) -> Refusal:
             130429 if fault.code is None else fault.code,
             fault.details,
             http=fault.http or 429,
-            retry_after=DEFAULT_RETRY_AFTER if fault.retry_after is None else fault.retry_after,
+            retry_after=_wait(fault),
+            regain_minutes=fault.regain_minutes,
         )
     if fault.kind == "server_error_after_accept":
         code = 131000 if fault.code is None else fault.code
@@ -156,9 +162,20 @@ def _refusal(fault: Fault, number: Number) -> Refusal:
         fault.details,
         http=200 if fault.kind == "error_in_200" else fault.http,
         retry_after=fault.retry_after,
+        regain_minutes=fault.regain_minutes,
     )
 
 
-def _failure(outcome: Fault) -> dict[str, object]:
+def _wait(fault: Fault) -> int | str | None:
+    """Retry-After; where Meta's own header says it, there need not be one."""
+    if fault.retry_after is None:
+        return DEFAULT_RETRY_AFTER if fault.regain_minutes is None else None
+    if fault.retry_date:
+        return formatdate(time.time() + fault.retry_after, usegmt=True)
+    return fault.retry_after
+
+
+def _failure(outcome: Fault, *, held: bool) -> dict[str, object]:
     code = 131026 if outcome.code is None else outcome.code
-    return callback_error(code, lookup(code), outcome.details)
+    # Of messages that were held back, Meta's page shows the code as a text.
+    return callback_error(str(code) if held else code, lookup(code), outcome.details)

@@ -18,6 +18,8 @@ _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _FORBIDDEN = re.compile(r"[\n\t]| {5}")
 _MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
 TEXT_MOST = 4096
+# Meta: more comes only when it is asked for.
+TEMPLATE_DEFAULTS = ("name", "language", "status", "category", "components")
 
 
 class _Button(msgspec.Struct):
@@ -42,10 +44,21 @@ class Template(msgspec.Struct):
     category: str = "MARKETING"
     parameter_format: str = "POSITIONAL"
     id: str = ""
+    quality: str = "UNKNOWN"
+    rejected_reason: str = "NONE"
 
     def __post_init__(self) -> None:
         # The components stay as they came, with whatever else they hold, once their form is sure.
         msgspec.convert(self.components, list[_Component])
+
+    def listed(self, fields: Sequence[str]) -> Node:
+        """The template with those of its fields that were asked for; others come to nothing."""
+        values: Node = {
+            **msgspec.structs.asdict(self),
+            "quality_score": {"score": self.quality, "date": 1753700000},
+        }
+        del values["quality"]
+        return {**{name: values[name] for name in fields if name in values}, "id": self.id}
 
     def component(self, kind: str) -> Node:
         """The component of a kind (HEADER, BODY, BUTTONS), empty where there is none."""

@@ -23,13 +23,18 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """One status, or one received message with its sender, of a number of a WABA."""
+    """One status, or one received message with its sender, of a number of a WABA.
+
+    Or ``change``, which stands beside these in an entry of its own ``at`` some time.
+    """
 
     waba_id: str
     metadata: Metadata
     status: object | None = None
     message: object | None = None
     contact: object | None = None
+    change: Mapping[str, object] | None = None
+    at: int | None = None
 
 
 class MetaRoute(NamedTuple):
@@ -51,7 +56,14 @@ def envelope(updates: Sequence[Update]) -> dict[str, object]:
     """The updates in one body: an entry a WABA, a change for its numbers' messages and statuses."""
     entries: dict[str, dict[str, dict[str, list[object]]]] = {}
     metadata: dict[str, Metadata] = {}
+    others = [
+        {"id": u.waba_id, **({} if u.at is None else {"time": u.at}), "changes": [u.change]}
+        for u in updates
+        if u.change is not None
+    ]
     for update in updates:
+        if update.change is not None:
+            continue
         number = update.metadata.phone_number_id
         metadata[number] = update.metadata
         value = entries.setdefault(update.waba_id, {}).setdefault(number, {})
@@ -80,7 +92,8 @@ def envelope(updates: Sequence[Update]) -> dict[str, object]:
                 ],
             }
             for waba_id, numbers in entries.items()
-        ],
+        ]
+        + others,
     }
 
 
@@ -111,13 +124,14 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     status: str
     timestamp: str
-    recipient_id: str
+    recipient_id: str | None = None
+    recipient_user_id: str | None = None
     biz_opaque_callback_data: str | None = None
     pricing: Pricing | None = None
     errors: list[dict[str, object]] | None = None
 
 
-def callback_error(code: int, line: Code, details: str | None) -> dict[str, object]:
+def callback_error(code: int | str, line: Code, details: str | None) -> dict[str, object]:
     """An error as callbacks carry it."""
     return {
         "code": code,
