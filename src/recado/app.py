@@ -11,6 +11,7 @@ from recado import __version__
 from recado.api import (
     campaign_settings,
     campaigns,
+    channel_login,
     channel_provider,
     channels,
     consent_settings,
@@ -48,6 +49,7 @@ RESOURCES = (
         presets,
         rate_limits,
         channels,
+        channel_login,
         channel_provider,
         contacts,
         imports,

@@ -11,6 +11,7 @@ from tests.support.processes import Installation, free_port
 
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.channels import service
+from recado.features.connections import jobs as connections
 from recado.platform import settings
 from recado.platform.runtime import Runtime
 
@@ -254,6 +255,34 @@ async def test_a_channel_on_the_simulator_is_connected_and_a_check_lets_it_go_on
     assert (await api("GET", path))["paused_reason"] == "190: token expired"
     assert (await api("POST", f"{path}/check"))["status"] == "connected"
     assert (await api("GET", path))["paused_reason"] is None
+
+
+async def test_what_the_provider_knows_of_a_number_is_kept_on_its_channel(
+    api: Api, installation: Installation, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    del installation
+    made = await api("POST", "channels", {"name": "s", "provider": "simulator"}, status=201)
+    known = ("display_number", "quality", "tier", "throughput")
+    first = {name: made[name] for name in known}
+    assert first["quality"] == "GREEN"
+    assert first["throughput"] == "STANDARD"
+    assert first["display_number"]
+    forgotten = (
+        "UPDATE channel SET display_number = NULL, throughput = NULL, quality = 'RED', tier = 1"
+    )
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run(forgotten)
+    assert await connections.for_all(runtime, "ask") >= 1
+    await connections.ask_once(runtime, workspace, ChannelId(made["id"]))
+    shown = await api("GET", f"channels/{made['id']}")
+    assert {name: shown[name] for name in known} == first
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run(forgotten)
+    await api("POST", f"channels/{made['id']}/check")
+    shown = await api("GET", f"channels/{made['id']}")
+    assert {name: shown[name] for name in known} == first
+    kinds = {item["kind"] for item in (await api("GET", "notifications"))["items"]}
+    assert "quality_better" in kinds
 
 
 async def test_while_the_simulator_is_away_no_channel_is_made_on_it(

@@ -22,8 +22,9 @@ from recado.features.connections.standing import Connection
 from recado.platform import clock
 from recado.platform.redis import key
 from recado.platform.runtime import Runtime
-from recado.providers.base import Transport
+from recado.providers.base import Transport, Unsupported
 from recado.providers.events import ChannelStatus, QrEvent
+from recado.providers.registry import provider as provider_named
 
 PICTURE_SECONDS: Final = 60.0
 """Evolution: the first picture is good for a minute, those after it for twenty seconds."""
@@ -127,6 +128,12 @@ async def logout(
     await standing.connections(runtime, workspace_id, {channel_id: gone})
 
 
+def must_connect_phones(provider: str) -> None:
+    """Raises Unsupported where no phone is connected by a picture."""
+    if not provider_named(provider).capabilities.connects_by_qr:
+        raise Unsupported(provider=provider, what="login")
+
+
 async def _opened(
     runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId
 ) -> OpenChannel:
@@ -140,6 +147,8 @@ async def _keep(
 ) -> None:
     name, left = _name(workspace_id, channel_id), picture.expires_at - clock.now()
     known = await latest(redis, workspace_id, channel_id)
+    if known is not None and (known.qr, known.pairing_code) == (picture.qr, picture.pairing_code):
+        return  # told again, by a callback that does not say how long it is good
     if left > timedelta(0) and (known is None or known.at <= picture.at):
         with suppress(RedisError, OSError):
             await redis.set(name, msgspec.json.encode(picture), px=left)
