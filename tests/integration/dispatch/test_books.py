@@ -263,7 +263,7 @@ async def test_two_fill_the_same_books_and_nothing_is_lost(number: Number) -> No
     await ledger.take()
     assert len((await asked(ledger, run_id, 1)).granted) == 1
     limit = next(one for one in (await ledger.plan()).path(run_id).limits if one.most == 5)
-    await ledger._books.fill([limit])
+    await ledger.entrance.books.fill([limit])
     assert len((await asked(ledger, run_id, 9)).granted) == 1
 
 
@@ -273,7 +273,9 @@ async def test_what_was_read_before_a_flush_fills_no_book(number: Number) -> Non
     ledger = number.ledger()
     await ledger.take()
     limit = next(one for one in (await ledger.plan()).path(run_id).limits if one.most == 5)
-    await ledger._books._fill_group([limit], key(number.workspace_id, "limits", "x"), "gone")
+    await ledger.entrance.books._fill_group(
+        [limit], key(number.workspace_id, "limits", "x"), "gone"
+    )
     assert await number.runtime.redis.hgetall(key(number.workspace_id, "limits")) == {}
 
 
@@ -290,11 +292,13 @@ async def test_what_leaves_by_an_older_setting_while_books_are_filled_has_them_f
     opened, claim = key(number.workspace_id, "limits"), key(number.workspace_id, "claim")
     redis = number.runtime.redis
     for leaves in (True, False):
-        assert await ledger._books._begin(keys=[opened, claim], args=["ours", 9000, limit.mark])
+        assert await ledger.entrance.books._begin(
+            keys=[opened, claim], args=["ours", 9000, limit.mark]
+        )
         if leaves:
             asking = [Asking(Reference(DeliveryId(1), 1, 1), run_id, None)]
             assert (await ledger.limiter.reserve(asking, {run_id: before})).granted == (0,)
-        await ledger._books._fill_group([limit], claim, "ours")
+        await ledger.entrance.books._fill_group([limit], claim, "ours")
         server = (await redis.info("server"))["run_id"]
         assert (await redis.hget(opened, limit.mark) == server) is not leaves
         await redis.delete(claim)
@@ -307,9 +311,9 @@ async def test_books_begun_before_a_restart_are_not_opened_after_it(number: Numb
     limit = next(one for one in (await ledger.plan()).path(run_id).limits if one.most == 5)
     opened, claim = key(number.workspace_id, "limits"), key(number.workspace_id, "claim")
     redis = number.runtime.redis
-    assert await ledger._books._begin(keys=[opened, claim], args=["ours", 9000, limit.mark])
+    assert await ledger.entrance.books._begin(keys=[opened, claim], args=["ours", 9000, limit.mark])
     await redis.set(claim, f"ours:{'0' * 40}")  # as a server of another identity reads it
-    await ledger._books._fill_group([limit], claim, "ours")
+    await ledger.entrance.books._fill_group([limit], claim, "ours")
     assert await redis.hget(opened, limit.mark) == "ours"
 
 

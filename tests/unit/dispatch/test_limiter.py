@@ -17,7 +17,7 @@ from recado.domain.limits import Kind, Limit, Scope, of_contact, pair, tier
 from recado.domain.pacing import INTERVAL_JITTER, UNLIMITED, Pacing
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
-from recado.features.limits.asks import Asking
+from recado.features.limits.asks import AnyReference, Asking
 from recado.features.limits.limiter import BooksClosed, ChannelLimiter, Grant, LeaseLost
 from recado.platform.redis import key
 
@@ -329,7 +329,7 @@ async def test_however_it_is_asked_no_window_ever_holds_more_than_its_limit(
     limiter = await taken(limiter_of(1))
     kept = pace(per_second=chance.choice([7, 23, 60]), in_flight=chance.choice([4, 30, None]))
     times: list[float] = []
-    flying: list[Reference] = []
+    flying: list[AnyReference] = []
     most_flying = 0
 
     async def asker() -> None:

@@ -11,7 +11,15 @@ import pytest
 from redis.asyncio import Redis
 from tests.unit.dispatch.conftest import open_books
 
-from recado.domain.ids import ContactId, DeliveryId, Reference, RunId, WorkspaceId
+from recado.domain.ids import (
+    ContactId,
+    DeliveryId,
+    MessageId,
+    MessageReference,
+    Reference,
+    RunId,
+    WorkspaceId,
+)
 from recado.domain.limits import DAY, HOUR, Kind, Limit, Path, Scope
 from recado.features.limits.asks import Asking, width_us
 from recado.features.limits.limiter import Limiter
@@ -26,8 +34,11 @@ Seen = tuple[int, Asking]  # when it left, and what
 class Driven(Limiter):
     """The limiter of a channel nobody else has, at a time that is told."""
 
-    def __init__(self, redis: "Redis", tenant: WorkspaceId) -> None:
+    def __init__(self, redis: "Redis", tenant: WorkspaceId, *, first: bool = False) -> None:
         super().__init__(redis, key(tenant))
+        self.first = first
+        if first:
+            self._flight, self._beside = self._beside, self._flight
         package = files("recado.features.limits")
         source = package.joinpath("reserve.lua").read_text(encoding="utf-8")
         assert source.count("redis.call('TIME')") == 1
@@ -171,3 +182,93 @@ async def test_what_has_no_lease_holds_no_slot_for_long(
         assert grant.granted == (0, 1, 2)
         limiter.now += MINUTE + 1
     assert await redis.zcard(key(tenant, "no-flight")) <= 3
+
+
+PATIENCE, NAP = 3 * SECOND, SECOND // 20
+
+
+@pytest.mark.parametrize("name", ["log", "minutes", "interval"])
+async def test_an_answer_takes_the_first_place_that_is_free_and_no_limit_is_broken_by_it(
+    redis: "Redis", tenant: WorkspaceId, name: str
+) -> None:
+    """A campaign that asks all the time, and answers that come back when they were told to."""
+    chance = random.Random(name)
+    limit, numbers = LIMITS[name], itertools.count(1)
+    model, path = Model(limit), Path((limit,), slots=10**6)
+    campaign, answers = Driven(redis, tenant), Driven(redis, tenant, first=True)
+    await open_books(redis, tenant, path)
+    person, answered, sent = somebody(chance, numbers), 0, 0
+    waiting: dict[MessageId, int] = {}  # answer → when it asks again
+    for number in range(400):
+        campaign.now += chance.choice(STEPS[name][:4]) // 4
+        answers.now = now = campaign.now
+        model.forget(now)
+        if chance.random() < 0.03:
+            waiting[MessageId(number)] = now
+        for message, due in [*waiting.items()]:
+            if due > now:
+                continue
+            one = Asking(MessageReference(message, now), RUN, ContactId(chance.randint(1, 9)))
+            grant = await answers.reserve([one], {RUN: path})
+            assert bool(grant.granted) == model.may(one, now)
+            if grant.granted:
+                model.leaves(one, now)
+                del waiting[message]
+                answered += 1
+            else:
+                waiting[message] = now + round(grant.held[0].seconds * SECOND)
+        asking = [person() for _ in range(3)]
+        grant = await campaign.reserve(asking, {RUN: path})
+        assert not (grant.granted and waiting), (now, waiting)
+        for place, one in enumerate(asking):
+            may = model.may(one, now) and not waiting
+            assert (place in grant.granted) == may, (now, one)
+            if may:
+                model.leaves(one, now)
+                sent += 1
+        if waiting:
+            assert grant.ahead[RUN].seconds > 0
+    assert answered > 5
+    assert sent > 20
+
+
+async def test_who_is_waited_for_and_does_not_come_keeps_the_place_for_a_moment_only(
+    redis: "Redis", tenant: WorkspaceId
+) -> None:
+    limit = LIMITS["interval"]
+    path = Path((limit,), slots=10)
+    campaign, answers = Driven(redis, tenant), Driven(redis, tenant, first=True)
+    await open_books(redis, tenant, path)
+    person = somebody(random.Random(1), itertools.count(1))
+    assert (await campaign.reserve([person()], {RUN: path})).granted
+    answers.now = campaign.now
+    gone = Asking(MessageReference(MessageId(1), 1), RUN, ContactId(1))
+    wait = round((await answers.reserve([gone], {RUN: path})).held[0].seconds * SECOND)
+    for since, may in ((wait, False), (wait + PATIENCE - 1, False), (wait + PATIENCE, True)):
+        campaign.now = answers.now + since
+        grant = await campaign.reserve([person()], {RUN: path})
+        assert bool(grant.granted) == may
+        assert may or round(grant.held[0].seconds * SECOND) == NAP
+
+
+async def test_slots_in_flight_are_shared_and_an_answer_gets_the_next_one(
+    redis: "Redis", tenant: WorkspaceId
+) -> None:
+    path = Path(slots=2)
+    campaign, answers = Driven(redis, tenant), Driven(redis, tenant, first=True)
+    campaign.lease, answers.now = "1:x", campaign.now
+    server = (await redis.info("server"))["run_id"]
+    await redis.set(key(tenant, "no-lease"), f"1:x:{server}")
+    person = somebody(random.Random(1), itertools.count(1))
+    asking = [person() for _ in range(3)]
+    assert (await campaign.reserve(asking, {RUN: path})).granted == (0, 1)
+    answer = Asking(MessageReference(MessageId(1), 1), RUN, ContactId(1))
+    assert (await answers.reserve([answer], {RUN: path})).held[0].full
+    await redis.zrem(key(tenant, "no-flight"), str(asking[0].reference))
+    assert not (await campaign.reserve([person()], {RUN: path})).granted
+    assert (await answers.reserve([answer], {RUN: path})).granted
+    assert not (await campaign.reserve([person()], {RUN: path})).granted
+    # A worker that died with an answer on the wire holds its slot for no longer than a minute.
+    campaign.now += MINUTE + 1
+    await redis.zrem(key(tenant, "no-flight"), str(asking[1].reference))
+    assert (await campaign.reserve([person()], {RUN: path})).granted

@@ -1,6 +1,6 @@
 """The books of one channel under one lease: every word with PostgreSQL and Redis about it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recado.domain.ids import ContactId, Reference, RunId
@@ -23,10 +23,9 @@ from recado.features.dispatch.unknowns import Unsure
 from recado.features.gates import service as gates
 from recado.features.gates.service import OPEN
 from recado.features.limits.asks import Asking
-from recado.features.limits.books import LONGEST_UNRECORDED, Books
-from recado.features.limits.installation import Installation
+from recado.features.limits.books import LONGEST_UNRECORDED
+from recado.features.limits.entrance import Entrance
 from recado.features.limits.limiter import (
-    BooksClosed,
     ChannelLimiter,
     Closed,
     Grant,
@@ -55,8 +54,7 @@ class Ledger:
         self.limiter = ChannelLimiter(
             runtime.redis, lease.workspace_id, lease.channel_id, lease.token
         )
-        self._books = Books(runtime.redis, runtime.db, lease.workspace_id)
-        self._installation = Installation(runtime)
+        self.entrance = Entrance(runtime, lease.workspace_id, self.limiter)
 
     async def plan(self) -> ChannelPlan:
         """The channel and what it may send for, as of now."""
@@ -74,27 +72,7 @@ class Ledger:
         Raises:
             LeaseLost: Nothing will be granted under this lease.
         """
-        if not self._installation.limited:
-            return await self._reserve(asking, paths)
-        permit = await self._installation.reserve(asking)
-        if permit is None:
-            return None
-        allowed = asking[: len(permit.granted)]
-        grant = None
-        try:
-            grant = await self._reserve(allowed, paths)
-        finally:
-            used = {allowed[place].reference for place in grant.granted} if grant else set()
-            unused = [one for one in allowed if one.reference not in used]
-            await self._installation.give_back(unused, permit)
-        return grant and self._installation.join(grant, permit)
-
-    async def _reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant | None:
-        try:
-            return await self.limiter.reserve(asking, paths)
-        except BooksClosed as closed:
-            await self._books.fill(closed.limits)
-            return None
+        return await self.entrance.reserve(asking, paths)
 
     async def take(self, on_the_wire: Collection[Reference] = ()) -> list[Result]:
         """Revoke the earlier driver, and settle what it left.
@@ -198,7 +176,7 @@ class Ledger:
         await claims.release(
             self._db,
             workspace_id=self._workspace_id,
-            references=[asked[place].reference for place, _ in held],
+            references=_of_deliveries(asked[place] for place, _ in held),
             due=[now + timedelta(seconds=wait.seconds) for _, wait in held],
         )
         if grant.gated:
@@ -206,7 +184,7 @@ class Ledger:
 
     async def shut_out(self, attempts: Sequence[tuple[Asking, Closed]]) -> None:
         """Redis says that channel, run or contact is closed; PostgreSQL knows for certain."""
-        await self.release([asking.reference for asking, _ in attempts])
+        await self.release(_of_deliveries(asking for asking, _ in attempts))
         async with self._db.workspace(self._workspace_id) as tx:
             runs = await _open_runs(tx, {asking.run_id for asking, _ in attempts})
             contacts = await _open_contacts(
@@ -277,6 +255,10 @@ class Ledger:
             plan,
             back_off_until=back_off_until,
         )
+
+
+def _of_deliveries(asking: Iterable[Asking]) -> list[Reference]:
+    return [one.reference for one in asking if isinstance(one.reference, Reference)]
 
 
 async def _open_contacts(tx: Transaction, contacts: Collection[ContactId]) -> list[ContactId]:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recado.domain.ids import ContactId, Reference, RunId
+from recado.domain.ids import ContactId, MessageReference, Reference, RunId
 from recado.domain.limits import CONTACT_DAILY, Kind, Limit, Path, Scope
 from recado.domain.pacing import INTERVAL_JITTER
 from recado.features.gates.service import GRANT_LIFE
 
 SECOND_US = 1_000_000
+
+AnyReference = Reference | MessageReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Asking:
         chance: From 0 to 1: how much longer than it must be the pause after it is.
     """
 
-    reference: Reference
+    reference: AnyReference
     run_id: RunId
     contact_id: ContactId | None
     answers: bool = False
@@ -86,7 +88,7 @@ class Sheet:
                 "path": self.path(asking.run_id, path, answers=asking.answers),
                 "chance": asking.chance,
                 "contact": str(asking.contact_id),
-                "delivery": str(asking.reference.delivery_id),
+                "delivery": _name(asking.reference),
                 "own": own,
             }
         )
@@ -122,11 +124,12 @@ class Sheet:
         """The limits behind some marks."""
         return [self._marked[mark] for mark in marks]
 
-    def asked(self, *, lease: str, off: Sequence[str]) -> dict[str, Any]:
+    def asked(self, *, lease: str, off: Sequence[str], first: bool) -> dict[str, Any]:
         """The question as the script wants it."""
         marks = self.marks()
         return {
             "lease": lease,
+            "first": first,
             "marks": marks,
             "off": [mark for mark in off if mark not in marks],
             "books": [_written(book.limit) for book in self.books],
@@ -134,6 +137,13 @@ class Sheet:
             "attempts": self.attempts,
             "jitter": INTERVAL_JITTER,
         }
+
+
+def _name(reference: AnyReference) -> str:
+    """What all attempts at one message share."""
+    if isinstance(reference, Reference):
+        return str(reference.delivery_id)
+    return f"m{reference.message_id}"
 
 
 def _written(limit: Limit) -> dict[str, Any]:

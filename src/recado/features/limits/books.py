@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from recado.domain import limits
 from recado.domain.ids import ContactId, WorkspaceId
-from recado.domain.limits import PAIR_BURST, Kind, Limit, Scope
+from recado.domain.limits import CONTACT_DAILY, PAIR_BURST, Kind, Limit, Scope
 from recado.domain.pacing import INTERVAL_JITTER
 from recado.features.gates.service import GRANT_LIFE
 from recado.features.limits.asks import SECOND_US, book_key, life_ms
@@ -51,6 +51,7 @@ class Whose:
     campaign_id: int | None = None
     created_by: str | None = None
     portfolio: str | None = None
+    of_campaigns: bool = False  # answers in conversations do not count
 
 
 INSTALLATION = "recado:{installation}"  # before its keys
@@ -162,7 +163,10 @@ def whose(limit: Limit) -> Whose:
         case Scope.PORTFOLIO:
             return Whose(portfolio=limit.subject)
         case Scope.CONTACT:
-            return Whose(channel_id=int(limit.subject) if limit.subject else None)
+            return Whose(
+                channel_id=int(limit.subject) if limit.subject else None,
+                of_campaigns=limit.name == CONTACT_DAILY,
+            )
         case _:
             return Whose()
 

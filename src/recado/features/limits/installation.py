@@ -38,9 +38,11 @@ def path() -> Path:
 class Installation:
     """Asks for requests of any workspace."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, first: bool = False) -> None:
+        """``first``: what asks here comes before what campaigns send."""
         self._path = path()
         self._limiter = Limiter(runtime.redis, INSTALLATION)
+        self._limiter.first = first
         self._books = Books(runtime.redis, runtime.db, None)
 
     @property

@@ -14,13 +14,22 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from recado.domain.ids import ChannelId, Reference, RunId, WorkspaceId
+from recado.domain.ids import ChannelId, MessageReference, RunId, WorkspaceId
 from recado.domain.limits import Kind, Limit, Path, Scope
 from recado.features.gates.service import channel_gate, contact_gate, run_gate
-from recado.features.limits.asks import SECOND_US, Asking, Book, Sheet, book_key, life_ms
+from recado.features.limits.asks import (
+    SECOND_US,
+    AnyReference,
+    Asking,
+    Book,
+    Sheet,
+    book_key,
+    life_ms,
+)
 from recado.platform.redis import key, script
 
 OPENED = "limits"  # where it is noted whose books are complete
+ANSWERS = "answers"  # a channel's answers in flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Grant:
     lease: str
     used: Sequence[tuple[Limit, int]] = ()
     books: Sequence[Book] = ()
-    passed: Mapping[Reference, tuple[int, ...]] = field(default_factory=dict)
+    passed: Mapping[AnyReference, tuple[int, ...]] = field(default_factory=dict)
     permit: "tuple[Limiter, Grant] | None" = None
 
     @property
@@ -129,7 +138,10 @@ class Limiter:
         self._lease_key = f"{prefix}:no-lease"
         self._flight = f"{prefix}:no-flight"
         self._gate = f"{prefix}:no-gate"
+        self._beside = f"{prefix}:no-flight-beside"
+        self._waiting = f"{prefix}:waiting"
         self.lease = ""
+        self.first = False
 
     async def reserve(self, asking: Sequence[Asking], paths: Mapping[RunId, Path]) -> Grant:
         """Ask for several attempts at once; those granted must be written at once.
@@ -151,10 +163,11 @@ class Limiter:
         verdict, *answer = await self._reserve(
             keys=[
                 *(self._lease_key, f"{self._prefix}:{OPENED}", self._flight, self._gate),
+                *(self._beside, self._waiting),
                 *(book.key for book in sheet.books),
                 *(gate for one in asking for gate in self._gates(one)),
             ],
-            args=[msgspec.json.encode(sheet.asked(lease=self.lease, off=off))],
+            args=[msgspec.json.encode(sheet.asked(lease=self.lease, off=off, first=self.first))],
         )
         if verdict == "lease":
             raise LeaseLost
@@ -173,7 +186,7 @@ class Limiter:
         granted: list[int] = []
         gated: dict[int, Closed] = {}
         held: dict[int, Wait] = {}
-        passed: dict[Reference, tuple[int, ...]] = {}
+        passed: dict[AnyReference, tuple[int, ...]] = {}
         for place, result in enumerate(results):
             if result == 1:
                 granted.append(place)
@@ -197,7 +210,7 @@ class Limiter:
             passed=passed,
         )
 
-    async def take_back(self, references: Sequence[Reference], grant: Grant) -> None:
+    async def take_back(self, references: Sequence[AnyReference], grant: Grant) -> None:
         """Undo granted attempts that were never written: they count for nothing."""
         ask = {
             "lease": grant.lease,
@@ -230,10 +243,12 @@ class ChannelLimiter(Limiter):
         self._token = token
         self.lease = f"{token}:"
         base = (workspace_id, "channel", channel_id)
-        self._lease_key, self._flight = (key(*base, name) for name in ("lease", "flight"))
+        self._lease_key, self._flight, self._beside = (
+            key(*base, name) for name in ("lease", "flight", ANSWERS)
+        )
         self._gate = channel_gate(workspace_id, channel_id)
 
-    async def take(self, on_the_wire: Sequence[Reference]) -> Taken:
+    async def take(self, on_the_wire: Sequence[AnyReference]) -> Taken:
         """Revoke whoever drove the channel before, and start under a lease of our own.
 
         Args:
@@ -252,7 +267,7 @@ class ChannelLimiter(Limiter):
         self.lease = f"{self._token}:{nonce}"
         return Taken(previous if trusted else None, frozenset(in_flight))
 
-    async def leave(self, references: Sequence[Reference]) -> None:
+    async def leave(self, references: Sequence[AnyReference]) -> None:
         """Free the slots of attempts whose outcome is on record."""
         if references:
             await self._redis.zrem(self._flight, *map(str, references))
@@ -262,6 +277,37 @@ class ChannelLimiter(Limiter):
             run_gate(self._workspace_id, asking.run_id),
             contact_gate(self._workspace_id, asking.contact_id),
         )
+
+
+class AnswerLimiter(Limiter):
+    """The limiter of a channel for answers: without its lease, and before what campaigns send."""
+
+    def __init__(
+        self, redis: "Redis", workspace_id: WorkspaceId, channel_id: ChannelId, *, gated: bool
+    ) -> None:
+        """``gated``: it is no answer to somebody who is talking to us, so an opt-out shuts it out.
+
+        Then contacts are closed to it as they are to campaigns.
+        """
+        super().__init__(redis, key(workspace_id))
+        self._workspace_id = workspace_id
+        self._gated = gated
+        self.first = True
+        base = (workspace_id, "channel", channel_id)
+        self._lease_key, self._flight, self._beside = (
+            key(*base, name) for name in ("lease", ANSWERS, "flight")
+        )
+        self._gate = channel_gate(workspace_id, channel_id)
+
+    async def leave(self, reference: MessageReference) -> None:
+        """Free the slot of an attempt that has ended."""
+        await self._redis.zrem(self._flight, str(reference))
+
+    def _gates(self, asking: Asking) -> tuple[str, str]:
+        nothing, other = super()._gates(asking)
+        if self._gated:
+            other = contact_gate(self._workspace_id, asking.contact_id)
+        return nothing, other
 
 
 async def count_inbound(

@@ -2,14 +2,18 @@
 --
 -- KEYS[1] lease of the channel        value: token:nonce:server
 -- KEYS[2] opened limits               hash, mark → the server that has kept their books since
--- KEYS[3] attempts in flight          sorted set, by the time they were granted; without a lease only
---                                     for as long as a grant may be taken back
+-- KEYS[3] attempts in flight          sorted set, by the time they were granted
 -- KEYS[4] gate of the channel         there, with a reason, if closed; so are the others
--- KEYS[5…] books, as many as ARGV[1] has
+-- KEYS[5] others in flight            that share the slots: those with the lease, or those without one,
+--                                     of which nobody frees the slots of a worker that died
+-- KEYS[6] what waits first            sorted set, until when: "who book", see below
+-- KEYS[7…] books, as many as ARGV[1] has
 -- KEYS[…] two gates for each attempt  its run's and its contact's
 --
 -- ARGV[1] JSON:
 --   lease     ours; "" where there is none to be held
+--   first     these come before all others: until they have left, or no longer ask, nobody else takes
+--             of a limit what they wait for
 --   marks     of all books: they must be open
 --   off       marks of limits that are not kept: they are closed once something leaves
 --   books     [{kind, width, step, longer, after, by}]; width and pauses in microseconds
@@ -45,6 +49,9 @@ if #ask.marks > 0 then
 end
 
 local MINUTE = 60000000
+local PATIENCE = 3000000 -- so late may somebody be whose turn has come
+local NAP = 50000 -- before it is worth looking whether they have left
+local WAITING_AT_MOST = 200 -- looked at; of so many the first ones keep the others' places
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local at = string.format('%.0f', now)
@@ -191,19 +198,36 @@ kinds.rate = {
 }
 
 for index, book in ipairs(ask.books) do
-  book.key = KEYS[4 + index]
+  book.key = KEYS[6 + index]
   kinds[book.kind].open(book.key, book)
 end
-if ask.lease == '' then
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', us(now - MINUTE)) -- nobody frees these slots
+local loose = ask.lease == '' and KEYS[3] or KEYS[5]
+redis.call('ZREMRANGEBYSCORE', loose, '-inf', us(now - MINUTE)) -- nobody frees these slots
+local flying = redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[5])
+
+-- What those wait for who come first: books by their keys, slots by the key of the lease.
+local kept, slots_kept = {}, 0
+if not ask.first then
+  local waiting = redis.call('ZRANGEBYSCORE', KEYS[6], '(' .. at, '+inf', 'LIMIT', 0, WAITING_AT_MOST)
+  for _, member in ipairs(waiting) do
+    kept[string.match(member, ' (.*)$')] = true
+  end
+  slots_kept = kept[KEYS[1]] and 1 or 0
 end
-local flying = redis.call('ZCARD', KEYS[3])
+
+local function let_wait(attempt, name, wait)
+  redis.call('ZADD', KEYS[6], us(now + wait + PATIENCE), attempt.delivery .. ' ' .. name)
+  redis.call('EXPIRE', KEYS[6], 172800)
+end
 
 -- The longest wait of a list of checks, and the book that asks for it.
 local function hold(checks, attempt, wait, holder)
   for _, check in ipairs(checks or {}) do
     local book = ask.books[check[1] + 1]
     local its = kinds[book.kind].wait(book.key, book, check[2], attempt)
+    if kept[book.key] then
+      its = math.max(its, NAP)
+    end
     if its > wait then
       wait, holder = its, check[1]
     end
@@ -212,7 +236,7 @@ local function hold(checks, attempt, wait, holder)
 end
 
 -- Who may go. What one attempt leaves no room for need not be asked again for the others of its run.
-local first_gate = 5 + #ask.books
+local first_gate = 7 + #ask.books
 local paused = redis.call('GET', KEYS[4])
 local results, granted, shut = {}, 0, {}
 for index, attempt in ipairs(ask.attempts) do
@@ -231,10 +255,21 @@ for index, attempt in ipairs(ask.attempts) do
   elseif shut[attempt.path] then
     results[index] = shut[attempt.path]
   else
-    local full = flying >= path.slots
+    local full = flying + slots_kept >= path.slots
     local wait, holder = hold(path.checks, attempt, 0, -1)
     local own, own_holder = hold(attempt.own, attempt, 0, -1)
     if full or wait > 0 or own > 0 then
+      if ask.first and own == 0 then
+        if full then
+          let_wait(attempt, KEYS[1], 0)
+        end
+        for _, check in ipairs(path.checks) do
+          local its = hold({ check }, attempt, 0, -1)
+          if its > 0 then
+            let_wait(attempt, ask.books[check[1] + 1].key, its)
+          end
+        end
+      end
       if own > wait then
         results[index] = { us(own), own_holder, full and 1 or 0 }
       else
@@ -248,6 +283,12 @@ for index, attempt in ipairs(ask.attempts) do
       results[index] = 1
       flying = flying + 1
       redis.call('ZADD', KEYS[3], at, attempt.id)
+      if ask.first then
+        redis.call('ZREM', KEYS[6], attempt.delivery .. ' ' .. KEYS[1])
+        for _, check in ipairs(path.checks) do
+          redis.call('ZREM', KEYS[6], attempt.delivery .. ' ' .. ask.books[check[1] + 1].key)
+        end
+      end
       local written = {}
       for _, checks in ipairs({ path.checks, attempt.own or {} }) do
         for _, check in ipairs(checks) do
@@ -268,7 +309,7 @@ end
 local ahead, used = {}, {}
 for index, path in ipairs(ask.paths) do
   local wait, holder = hold(path.checks, nil, 0, -1)
-  ahead[index] = { us(wait), holder, flying >= path.slots and 1 or 0 }
+  ahead[index] = { us(wait), holder, flying + slots_kept >= path.slots and 1 or 0 }
 end
 for index, book in ipairs(ask.books) do
   used[index] = book.used
