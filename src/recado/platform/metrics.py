@@ -6,6 +6,8 @@ CALLBACKS = Counter("recado_callbacks", "Callbacks received.", ["provider", "res
 UNAPPLIED = Counter(
     "recado_callbacks_unapplied", "Callbacks that could not be read or applied.", ["provider"]
 )
+WAITING = Gauge("recado_callbacks_waiting", "Callbacks that are not answered yet.")
+TURNED_AWAY = Counter("recado_callbacks_turned_away", "Callbacks told to come again.", ["why"])
 EVENTS = Counter("recado_events", "Events in callbacks.", ["provider", "kind"])
 REPORTS = Counter("recado_reports", "Reported states applied.", ["status"])
 SENDS = Counter("recado_sends", "Requests to providers, by outcome.", ["provider", "result"])

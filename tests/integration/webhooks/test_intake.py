@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
 import pytest
-from tests.integration.api.product import Api, FinishJobs
+from tests.integration.api.product import Api, FinishJobs, until
 from tests.integration.webhooks.calling import (
     Number,
     body,
@@ -16,9 +19,15 @@ from tests.integration.webhooks.calling import (
     status,
     stored,
 )
+from tests.support.statements import counting
 
+from recado.api import webhooks
 from recado.api.webhooks import LARGEST_CALLBACK
 from recado.domain.ids import WorkspaceId
+from recado.features.webhooks import store
+from recado.features.webhooks.applying import apply_waiting
+from recado.features.webhooks.routes import SQL
+from recado.platform import metrics
 from recado.platform.postgres import Database
 from recado.platform.runtime import Runtime
 from recado.providers.meta import webhook
@@ -260,3 +269,93 @@ async def test_a_number_connected_a_moment_ago_is_called_through_its_app_s_addre
     assert await first.call(http, report) == 200
     await finish_jobs()
     assert await states(runtime, second, [sent]) == ["delivered"]
+
+
+@asynccontextmanager
+async def storing_held_up(runtime: Runtime, number: Number) -> AsyncIterator[None]:
+    """While inside, PostgreSQL lets nothing of the number's workspace be stored."""
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run(SQL["all_stored"], workspace_id=number.workspace)
+        yield
+
+
+@pytest.mark.parametrize("limit", [("MOST_WAITING", 3), ("MOST_HELD", 1_500)])
+async def test_when_the_waiting_list_is_full_the_next_is_told_at_once_to_come_again(
+    number: Number,
+    http: aiohttp.ClientSession,
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: tuple[str, int],
+) -> None:
+    async def three_wait() -> bool:
+        return int(metrics.WAITING._value.get()) == len(calls)
+
+    sent = [await send(runtime, number) for _ in range(4)]
+    data = [
+        body(change(number, status("read", reference=one.reference(), note="x" * 300)))
+        for one in sent
+    ]
+    async with storing_held_up(runtime, number):
+        calls = [asyncio.create_task(number.call(http, one)) for one in data[:3]]
+        await until(three_wait)
+        with monkeypatch.context() as patched:
+            patched.setattr(webhooks, *limit)
+            assert await number.call(http, data[3]) == 503
+            assert not any(call.done() for call in calls)
+    assert [await one for one in calls] == [200, 200, 200]
+    assert await number.call(http, data[3]) == 200  # there is room again
+    await apply_waiting(runtime, number.workspace)
+    assert await states(runtime, number, sent) == ["read"] * 4
+
+
+async def test_a_database_that_is_too_slow_is_not_waited_for_and_nothing_is_half_stored(
+    number: Number,
+    http: aiohttp.ClientSession,
+    runtime: Runtime,
+    finish_jobs: FinishJobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent = await send(runtime, number)
+    data = body(change(number, status("read", reference=sent.reference())))
+    assert await number.call(http, body(change(number))) == 200
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "SLOWEST_WRITE", timedelta(milliseconds=50))
+        async with storing_held_up(runtime, number):
+            assert await number.call(http, data) == 503  # PostgreSQL gave up
+    assert len(await stored(runtime, number.workspace)) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(webhooks, "ANSWER_WITHIN", 0.05)
+        async with storing_held_up(runtime, number):
+            assert await number.call(http, data) == 503  # we gave up, while it was being written
+            answers = await asyncio.gather(*(number.call(http, data) for _ in range(20)))
+            assert set(answers) == {503}
+        patched.undo()
+        assert await number.call(http, data) == 200
+    kept = await stored(runtime, number.workspace)
+    assert set(kept[1:]) == {data}
+    assert len(kept) <= 3  # of those who were turned away, only what was being written
+    await finish_jobs()
+    assert await states(runtime, number, [sent]) == ["read"]
+
+
+async def test_what_can_never_be_read_is_taken_once_it_is_genuine_and_counted(
+    number: Number, http: aiohttp.ClientSession, runtime: Runtime, finish_jobs: FinishJobs
+) -> None:
+    before = metrics.UNAPPLIED.labels("meta")._value.get()
+    for strange in (b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"entry": 1}'):
+        assert await number.call(http, strange) == 200, strange[:20]
+    await finish_jobs()
+    assert metrics.UNAPPLIED.labels("meta")._value.get() > before
+    async with runtime.db.workspace(number.workspace) as tx:
+        assert await tx.value("SELECT count(*) FROM callback WHERE processed_at IS NULL") == 0
+        assert await tx.value("SELECT count(*) FROM callback WHERE error IS NOT NULL") > 0
+
+
+async def test_many_who_call_at_once_have_their_number_looked_up_once(
+    number: Number,
+    http: aiohttp.ClientSession,
+    own_database_url: str,
+) -> None:
+    with counting(own_database_url) as asked:
+        await asyncio.gather(*(number.call(http, body(change(number))) for _ in range(20)))
+    assert sum(count for text, count in asked.calls.items() if "channel_route" in text) == 1

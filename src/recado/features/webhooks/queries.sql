@@ -11,6 +11,9 @@ SELECT provider, external_id, account_id, owner_workspace, channel_id FROM chann
 WHERE provider = %(provider)s AND account_id = ANY(%(names)s)
 ORDER BY owner_workspace, channel_id;
 
+-- name: patience
+SELECT set_config('statement_timeout', %(at_most)s, true);
+
 -- name: storing
 -- Held to the commit: see all_stored.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('callbacks ' || id, 0))

@@ -1,5 +1,6 @@
 """Which channel a callback belongs to, remembered for a while."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -33,17 +34,26 @@ class Routes:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._remembered: dict[tuple[str, str, str], tuple[float, Target | None]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[Target | None]] = {}
 
     async def by_key(self, provider: str, key: str) -> Target | None:
         """The channel whose address was called."""
-        name = ("key", provider, key)
         try:
-            return self._recall(name)
+            return self._recall(("key", provider, key))
         except KeyError:
             pass
+        # Once for all who call at the same moment: there may be a thousand of them.
+        asking = self._asking.get((provider, key))
+        if asking is None:
+            asking = asyncio.create_task(self._ask(provider, key), name="callback route")
+            self._asking[provider, key] = asking
+            asking.add_done_callback(lambda _: self._asking.pop((provider, key)))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, provider: str, key: str) -> Target | None:
         rows = await self._read(SQL["routes_by_key"], provider, [key])
         target = await self._target(rows[0]) if rows else None
-        self._remember(name, target)
+        self._remember(("key", provider, key), target)
         return target
 
     async def by_numbers(self, provider: str, external_ids: Iterable[str]) -> list[Target]:

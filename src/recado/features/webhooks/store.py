@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.features.webhooks.routes import SQL
@@ -10,6 +12,7 @@ from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
 
 LARGEST_BATCH = 500
+SLOWEST_WRITE = timedelta(seconds=8)  # then PostgreSQL gives up, before the caller does
 
 
 @dataclass(slots=True)
@@ -29,19 +32,26 @@ class Store:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._waiting: list[Received] = []
+        self._waiting: dict[int, Received] = {}  # by identity, in the order in which they came
         self._writer: asyncio.Task[None] | None = None
 
     async def keep(self, received: Sequence[Received]) -> None:
-        """Return once all of them are durable; raises what PostgreSQL raises."""
-        self._waiting.extend(received)
+        """Return once all of them are durable; raises what PostgreSQL raises.
+
+        Of a caller who is cancelled, nothing is written that has not begun to be.
+        """
+        self._waiting.update((id(one), one) for one in received)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="callback store")
-        await asyncio.gather(*(one.durable for one in received))
+        try:
+            await asyncio.gather(*(one.durable for one in received))
+        finally:
+            for one in received:
+                self._waiting.pop(id(one), None)
 
     async def _write(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            batch = [self._waiting.pop(key) for key in [*islice(self._waiting, LARGEST_BATCH)]]
             try:
                 await self._insert(batch)
             except Exception as error:  # noqa: BLE001 - handed to those who wait
@@ -60,6 +70,7 @@ class Store:
     async def write(self, tx: Transaction, batch: Sequence[Received]) -> None:
         """One statement for all, as routing callbacks crosses workspaces; then their jobs."""
         workspaces = sorted({one.workspace_id for one in batch})
+        await tx.run(SQL["patience"], at_most=str(SLOWEST_WRITE // timedelta(milliseconds=1)))
         await tx.run(SQL["storing"], workspaces=workspaces)
         await tx.run(
             SQL["store"],
