@@ -37,6 +37,10 @@ class Instance:
         """Tell of what happened to the connection; each provider in its way."""
         raise NotImplementedError
 
+    def listed(self) -> dict[str, object]:
+        """The instance as ``GET /_sim/channels`` shows it, without secrets."""
+        raise NotImplementedError
+
     def next_sequence(self, to: str) -> int:
         """How many requests named this recipient before."""
         key = hash(to)

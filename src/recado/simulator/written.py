@@ -9,6 +9,14 @@ import msgspec
 from recado.domain.errors import InvalidInput
 from recado.simulator import people
 
+_MIMES = {
+    "image": "image/jpeg",
+    "video": "video/mp4",
+    "document": "application/pdf",
+    "audio": "audio/ogg; codecs=opus",
+    "sticker": "image/webp",
+}
+
 
 class Button(msgspec.Struct, forbid_unknown_fields=True):
     """A tap: on a template's button, a plain one (``plain``), or a row of a list (``list``)."""
@@ -28,6 +36,11 @@ class Medium(msgspec.Struct, forbid_unknown_fields=True):
     mime_type: str | None = None
     url: str | None = None
     voice: bool = False
+
+    @property
+    def mime(self) -> str:
+        """Its type, that of most files of this kind where none is given."""
+        return self.mime_type or _MIMES[self.type]
 
 
 class Written(msgspec.Struct, forbid_unknown_fields=True, rename={"sender": "from"}, kw_only=True):

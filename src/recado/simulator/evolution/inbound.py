@@ -11,14 +11,6 @@ from recado.simulator.evolution.sending import remote_jid, row_id
 from recado.simulator.instances import fields_of
 from recado.simulator.written import Button, Medium, Written, one_content, sender_of
 
-_MIMES = {
-    "image": "image/jpeg",
-    "video": "video/mp4",
-    "document": "application/pdf",
-    "audio": "audio/ogg; codecs=opus",
-    "sticker": "image/webp",
-}
-
 
 class _Written(Written):
     """Also ``deleted`` or ``edited``, the id of a message of ours that was taken back or changed.
@@ -116,7 +108,7 @@ def _tapped(button: Button) -> tuple[str, Any]:
 def _medium(medium: Medium) -> tuple[str, Any]:
     node: dict[str, object] = {
         "url": medium.url or "https://mmg.whatsapp.net/simulated.enc",
-        "mimetype": medium.mime_type or _MIMES[medium.type],
+        "mimetype": medium.mime,
         "fileLength": "18231",
     }
     if medium.caption is not None:

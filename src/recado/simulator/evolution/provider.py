@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
-from recado.simulator.connection import change, channel_of
+from recado.simulator.accounts import Accounts
 from recado.simulator.evolution import inbound, refusals
 from recado.simulator.evolution.instances import PROVIDER, Evolved, read_registration
 from recado.simulator.evolution.management import Management
@@ -14,7 +14,6 @@ from recado.simulator.evolution.messages import CALLS
 from recado.simulator.evolution.refusals import Refusal
 from recado.simulator.evolution.schema import read_object
 from recado.simulator.evolution.sending import failed, send
-from recado.simulator.instances import Instances
 from recado.simulator.passage import Call, interfere
 from recado.simulator.wire import Answer, Request, json_answer
 from recado.simulator.world import World
@@ -22,16 +21,14 @@ from recado.simulator.world import World
 _ABOUT_ONE = 4
 
 
-class Evolution:
+class Evolution(Accounts[Evolved]):
     """Evolution API v2 at ``/evolution/…``."""
 
     name = PROVIDER
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._instances: Instances[Evolved] = Instances(lambda name: Evolved(world, name))
+        super().__init__(world, lambda name: Evolved(world, name))
         self._management = Management(world, self._instances)
-        self._calls = 0
 
     async def handle(self, request: Request) -> Answer:
         """Answer a request; what Evolution refuses becomes an error body."""
@@ -47,37 +44,21 @@ class Evolution:
                 self._world.journal.reject(refusal.name)
             return refusal.answer()
 
-    def register(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Add or change an instance."""
+    def registered(self, fields: Mapping[str, object]) -> tuple[str, Evolved]:
+        """Known by its name."""
         said = read_registration(fields)
         instance = self._instances.find(said.instance) or Evolved(self._world, said.instance)
         instance.apply(said)
-        self._instances.put(instance.name, instance)
-        return instance.listed()
+        return instance.name, instance
 
-    def channels(self) -> list[dict[str, object]]:
-        """The registered instances."""
-        return [instance.listed() for instance in self._instances.registered()]
-
-    def has(self, channel: object) -> bool:
-        """Whether there is an instance of this name."""
-        return isinstance(channel, str) and self._instances.named(channel) is not None
-
-    def write_inbound(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Have a person write to an instance."""
-        return inbound.write(channel_of(self._instances, fields), fields)
-
-    def connection(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Have an instance's connection change."""
-        instance = channel_of(self._instances, fields)
-        change(instance.link, fields)
-        return instance.listed()
+    def written(self, instance: Evolved, fields: Mapping[str, object]) -> dict[str, object]:
+        """Told by ``messages.upsert`` and its like."""
+        return inbound.write(instance, fields)
 
     def reset(self, *, channels: bool) -> None:
-        """Forget what happened, and the instances too where asked."""
-        self._instances.reset(channels=channels)
+        """Have keys repeat too."""
+        super().reset(channels=channels)
         self._management.reset()
-        self._calls = 0
 
     async def _interfered(self, request: Request) -> Answer:
         name = request.parts[3] if len(request.parts) == _ABOUT_ONE else ""

@@ -11,14 +11,6 @@ from recado.simulator.uazapi import bodies
 from recado.simulator.uazapi.instances import PROVIDER, Hosted
 from recado.simulator.written import Button, Medium, Written, one_content, sender_of
 
-_MIMES = {
-    "image": "image/jpeg",
-    "video": "video/mp4",
-    "document": "application/pdf",
-    "audio": "audio/ogg; codecs=opus",
-    "sticker": "image/webp",
-}
-
 
 class _Written(Written):
     """``message`` holds fields of uazapi's message, which replace those made here."""
@@ -113,7 +105,7 @@ def _tapped(button: Button) -> _Content:
 def _medium(medium: Medium) -> _Content:
     node: dict[str, object] = {
         "URL": medium.url or "https://mmg.whatsapp.net/simulated.enc",
-        "mimetype": medium.mime_type or _MIMES[medium.type],
+        "mimetype": medium.mime,
         "fileLength": 18231,
     }
     if medium.caption is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from recado.simulator.connection import change, channel_of
-from recado.simulator.instances import Instances
+from recado.simulator.accounts import Accounts
 from recado.simulator.passage import Call, interfere
 from recado.simulator.uazapi import inbound, refusals
 from recado.simulator.uazapi.instances import PROVIDER, Hosted, read_registration
@@ -18,18 +17,14 @@ from recado.simulator.wire import Answer, Request
 from recado.simulator.world import World
 
 
-class Uazapi:
+class Uazapi(Accounts[Hosted]):
     """uazapi v2 at ``/uazapi/…``."""
 
     name = PROVIDER
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._instances: Instances[Hosted] = Instances(
-            lambda token: Hosted(world, token, token=token)
-        )
+        super().__init__(world, lambda token: Hosted(world, token, token=token))
         self._management = Management(world, self._instances)
-        self._calls = 0
 
     async def handle(self, request: Request) -> Answer:
         """Answer a request; what uazapi refuses becomes an error body."""
@@ -44,39 +39,23 @@ class Uazapi:
                 self._world.journal.reject(refusal.name)
             return refusal.answer()
 
-    def register(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Add or change an instance."""
+    def registered(self, fields: Mapping[str, object]) -> tuple[str, Hosted]:
+        """Known by its token."""
         said = read_registration(fields)
         instance = self._instances.find(said.token)
         if instance is None:
             instance = Hosted(self._world, said.name or said.token, token=said.token)
         instance.apply(said)
-        self._instances.put(said.token, instance)
-        return instance.listed()
+        return said.token, instance
 
-    def channels(self) -> list[dict[str, object]]:
-        """The registered instances."""
-        return [instance.listed() for instance in self._instances.registered()]
-
-    def has(self, channel: object) -> bool:
-        """Whether there is an instance of this name."""
-        return isinstance(channel, str) and self._instances.named(channel) is not None
-
-    def write_inbound(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Have a person write to an instance."""
-        return inbound.write(channel_of(self._instances, fields), fields)
-
-    def connection(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Have an instance's connection change."""
-        instance = channel_of(self._instances, fields)
-        change(instance.link, fields)
-        return instance.listed()
+    def written(self, instance: Hosted, fields: Mapping[str, object]) -> dict[str, object]:
+        """Told by ``messages``."""
+        return inbound.write(instance, fields)
 
     def reset(self, *, channels: bool) -> None:
-        """Forget what happened, and the instances too where asked."""
-        self._instances.reset(channels=channels)
+        """Have tokens repeat too."""
+        super().reset(channels=channels)
         self._management.reset()
-        self._calls = 0
 
     async def _interfered(self, request: Request, call: str) -> Answer:
         instance = self._instances.find(request.header(b"token").decode("latin-1"))
