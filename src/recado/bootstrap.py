@@ -9,6 +9,7 @@ from recado.features.notifications import jobs as notifications
 from recado.features.settings import jobs as workspace_settings
 from recado.features.templates import jobs as templates
 from recado.features.webhooks import jobs as webhooks
+from recado.features.wishes import jobs as wishes
 from recado.platform import redis, settings
 from recado.platform.crypto import Sealer
 from recado.platform.postgres import Database
@@ -59,6 +60,7 @@ def open_runtime() -> Runtime:
     queue.add("settings", workspace_settings.blueprint(runtime))
     queue.add("templates", templates.blueprint(runtime))
     queue.add("webhooks", webhooks.blueprint(runtime))
+    queue.add("wishes", wishes.blueprint(runtime))
     return runtime
 
 

@@ -1,5 +1,6 @@
 """A workspace's own words for opt-outs and opt-ins, and what is answered to them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -7,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from recado.api.access import Admin, Viewer
 from recado.domain.optout import PAYLOADS, WORDS, Wish, key
-from recado.features.wishes import settings
+from recado.features.wishes import confirming, settings
+from recado.platform.postgres import Transaction
 
 router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
 
@@ -27,32 +29,47 @@ class ConsentSettings(BaseModel):
         default_factory=list, description="what stands behind buttons and lines of lists"
     )
     opt_in_payloads: Words = Field(default_factory=list)
+    confirm: bool = Field(True, description="answer whoever opts out or in by writing")
+    opt_out_confirmation: Text | None = Field(None, description="null: the built-in text")
+    opt_in_confirmation: Text | None = None
+
+
+class BuiltIn(BaseModel):
+    """What is understood in every workspace, and what is answered without texts of its own."""
+
+    opt_out_words: list[str]
+    opt_in_words: list[str]
+    opt_out_payloads: list[str]
+    opt_in_payloads: list[str]
+    opt_out_confirmation: str
+    opt_in_confirmation: str
 
 
 class ConsentSettingsShown(ConsentSettings):
-    """The workspace's own settings, and what is understood anyway."""
+    """The workspace's own settings, and what there is without them."""
 
-    built_in: dict[str, list[str]] = Field(description="the same lists as they are everywhere")
+    built_in: BuiltIn
 
 
 @router.get("/consent")
 async def get_consent_settings(access: Viewer) -> ConsentSettingsShown:
-    """The workspace's own words and payloads, and the built-in ones."""
+    """The workspace's own words, payloads and texts, and the built-in ones."""
     async with access.transaction() as tx:
-        return _shown(await settings.saved(tx))
+        return await _shown(tx, await settings.saved(tx))
 
 
 @router.put("/consent")
 async def put_consent_settings(access: Admin, given: ConsentSettings) -> ConsentSettingsShown:
     """Set some or all; holds for the next message that comes in."""
     async with access.transaction() as tx:
-        return _shown(await settings.save(tx, given.model_dump(exclude_unset=True)))
+        return await _shown(tx, await settings.save(tx, given.model_dump(exclude_unset=True)))
 
 
-def _shown(saved: dict[str, Any]) -> ConsentSettingsShown:
-    built_in = {
-        key(wish, kind): list(given[wish])
-        for kind, given in (("words", WORDS), ("payloads", PAYLOADS))
-        for wish in Wish
-    }
-    return ConsentSettingsShown(**saved, built_in=built_in)
+async def _shown(tx: Transaction, saved: Mapping[str, Any]) -> ConsentSettingsShown:
+    texts = await confirming.texts(tx)
+    built_in: dict[str, Any] = {}
+    for wish in Wish:
+        built_in[key(wish, "words")] = list(WORDS[wish])
+        built_in[key(wish, "payloads")] = list(PAYLOADS[wish])
+        built_in[key(wish, "confirmation")] = texts[wish]
+    return ConsentSettingsShown(**saved, built_in=BuiltIn(**built_in))

@@ -30,6 +30,7 @@ from recado.features.dispatch import jobs as dispatch
 from recado.features.templates import jobs as templates
 from recado.features.users.roles import Role
 from recado.features.webhooks import jobs as webhooks
+from recado.features.wishes import jobs as wishes
 from recado.platform import migrations, redis
 from recado.platform.postgres import Database
 from recado.platform.queue import QUEUES, JobQueue
@@ -140,7 +141,7 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
         redis=redis.connect(own_redis_url),
         queue=queue,
     )
-    for feature in (campaigns, connections, contacts, dispatch, templates, webhooks):
+    for feature in (campaigns, connections, contacts, dispatch, templates, webhooks, wishes):
         queue.add(feature.__name__.split(".")[-2], feature.blueprint(opened))
     yield opened
     await opened.close()

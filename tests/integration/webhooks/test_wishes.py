@@ -1,12 +1,14 @@
 """Whoever wants no more messages says so once, in whatever way, and gets none any more."""
 
+import asyncio
 import itertools
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests import factories
-from tests.integration.api.product import Api
+from tests.integration.api.product import Api, FinishJobs
 from tests.integration.webhooks.calling import (
     Number,
     Sent,
@@ -25,7 +27,10 @@ from recado.features.contacts import service
 from recado.features.contacts.schemas import NewContact
 from recado.features.gates.service import contact_gate
 from recado.features.webhooks.applying import apply_waiting
+from recado.features.wishes import confirming
+from recado.features.wishes.hearing import hear
 from recado.platform.runtime import Runtime
+from recado.providers.events import InboundEvent
 
 _ids = itertools.count(1)
 NOON = 1_780_000_000  # seconds, some day
@@ -393,3 +398,127 @@ async def test_many_opt_outs_cost_as_many_statements_as_one_of_each_kind(
     async with runtime.db.workspace(number.workspace) as tx:
         assert await tx.value("SELECT count(*) FROM contact WHERE opted_out_at IS NULL") == 0
         assert await tx.value("SELECT count(*) FROM consent_change") == 93
+
+
+async def answers(runtime: Runtime, number: Number, contact: ContactId) -> list[str]:
+    """What was put into the contact's conversations for them to read, in order."""
+    async with runtime.db.workspace(number.workspace) as tx:
+        rows = await tx.all(
+            "SELECT m.text FROM message m JOIN conversation v ON v.id = m.conversation_id"
+            " WHERE v.contact_id = %(contact)s AND m.direction = 'out' ORDER BY m.id",
+            contact=contact,
+        )
+    return [row["text"] for row in rows]
+
+
+async def test_who_opts_out_or_in_by_writing_is_answered_once(
+    runtime: Runtime, number: Number, api: Api, finish_jobs: FinishJobs
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    now = int(time.time()) - 60
+    asked = said(digits, at=now)
+    for message in (asked, asked, *(said(digits, at=now + n) for n in range(1, 10))):
+        await write(runtime, number, message)
+    await finish_jobs()
+    built_in = (await api("GET", "settings/consent"))["built_in"]
+    assert await answers(runtime, number, contact) == [built_in["opt_out_confirmation"]]
+    assert "VOLTAR" in built_in["opt_out_confirmation"]
+    await api("PUT", "settings/consent", {"opt_in_confirmation": "Oba!"})
+    await write(runtime, number, said(digits, "VOLTAR", at=now + 20))
+    await write(runtime, number, said(digits, "VOLTAR", at=now + 21))
+    await finish_jobs()
+    assert (await answers(runtime, number, contact))[1:] == ["Oba!"]
+    await api("PUT", "settings/consent", {"confirm": False})
+    await write(runtime, number, said(digits, at=now + 30))
+    await finish_jobs()
+    assert len(await answers(runtime, number, contact)) == 2
+
+
+async def test_a_confirmation_whose_job_is_repeated_is_the_same_one(
+    runtime: Runtime, number: Number, finish_jobs: FinishJobs
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits, at=int(time.time())))
+    await finish_jobs()
+    async with runtime.db.workspace(number.workspace) as tx:
+        change_id = await tx.value("SELECT id FROM consent_change")
+    await confirming.confirm(runtime, number.workspace, [change_id])
+    assert len(await answers(runtime, number, contact)) == 1
+
+
+async def test_what_nobody_wrote_to_us_just_now_is_not_answered(
+    runtime: Runtime, number: Number, api: Api, finish_jobs: FinishJobs
+) -> None:
+    now = int(time.time())
+    sent = await send(runtime, number)
+    await tell(runtime, number, statuses=[refused(sent, at=now)])
+    (one, digits), (other, more), (third, _), (late, old) = [
+        await person(runtime, number.workspace) for _ in range(4)
+    ]
+    await prefer(runtime, number, preference(digits, "stop", at=now))
+    await write(runtime, number, said(more, at=now), said(more, "VOLTAR", at=now))
+    await api("POST", f"contacts/{third}/opt-out")
+    await write(runtime, number, said(old, at=now - 86_400))
+    await finish_jobs()
+    for contact in (sent.contact, one, other, third, late):
+        assert await answers(runtime, number, contact) == []
+
+
+async def test_settings_of_opt_outs_are_checked_and_kept(api: Api, other_api: Api) -> None:
+    shown = await api("GET", "settings/consent")
+    assert (shown["opt_out_words"], shown["confirm"]) == ([], True)
+    assert shown["built_in"]["opt_out_words"][:2] == ["SAIR", "PARAR"]
+    wrong = {"opt_out_words": ["x"], "opt_in_words": ["sair"], "opt_out_payloads": ["START"]}
+    for name, value in wrong.items():
+        told = await api("PUT", "settings/consent", {name: value}, status=422)
+        assert list(told["error"]["fields"]) == [name]
+        assert told["error"]["code"] == "invalid_consent_settings"
+    for odd in ({"opt_out_words": "chega"}, {"colour": 1}, {"opt_out_confirmation": "\x00"}):
+        await api("PUT", "settings/consent", odd, status=422)
+    await api("PUT", "settings/consent", {"opt_out_words": ["Chega"], "confirm": False})
+    kept = await api("PUT", "settings/consent", {"opt_in_words": ["oi de novo"]})
+    assert (kept["opt_out_words"], kept["opt_in_words"]) == (["Chega"], ["oi de novo"])
+    assert not kept["confirm"]
+    assert (await other_api("GET", "settings/consent"))["opt_out_words"] == []
+
+
+async def test_a_suppressing_tag_outlives_an_opt_in(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await api("PATCH", f"contacts/{contact}", {"tags": ["DNC"]})
+    await write(runtime, number, said(digits), said(digits, "VOLTAR", at=NOON + 1))
+    draft = {
+        "name": "Aviso",
+        "channel_ids": [number.channel],
+        "audience": {"contact_ids": [contact]},
+        "content": {"type": "text", "text": "Olá"},
+    }
+    campaign = await api("POST", "campaigns", draft, status=201)
+    told = await api("POST", f"campaigns/{campaign['id']}/preflight")
+    assert (told["audience"], told["suppressed"]) == (0, {"tag:DNC": 1})
+
+
+async def test_opt_outs_heard_side_by_side_are_answered_once(
+    runtime: Runtime, number: Number, finish_jobs: FinishJobs
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    now = int(time.time())
+
+    async def apply(event: InboundEvent) -> None:
+        await hear(runtime, number.workspace, [(number.channel, event)], [])
+
+    await write(runtime, number, said(digits, "oi", at=now))
+    wishes = [
+        InboundEvent(
+            sender=digits,
+            message_id=f"m{n}",
+            text="SAIR",
+            at=datetime.fromtimestamp(now + n, UTC),
+        )
+        for n in range(8)
+    ]
+    await asyncio.gather(*map(apply, wishes))
+    await finish_jobs()
+    assert len(await answers(runtime, number, contact)) == 1
+    assert (await holds(runtime, number, contact))[0] == now

@@ -32,6 +32,10 @@ class Source(StrEnum):
     USER = "user"
 
 
+TO_US = frozenset({Source.KEYWORD, Source.BUTTON})
+"""Said in a conversation, where it can be answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A wish of one person.
@@ -68,8 +72,8 @@ class Turned:
     Attributes:
         contact_id: Who.
         wish: What holds now.
-        change_id: The newest of the wishes that were heard and said so; None: an older one holds
-            again.
+        change_id: The newest of the wishes just heard that was said to us and asked for that; None
+            if there was none.
     """
 
     contact_id: ContactId
@@ -122,7 +126,9 @@ async def record(tx: Transaction, said: Sequence[Said], *, now: datetime) -> Out
         suppressed = await tx.run(
             SQL["settle_pending"], contacts=out, status="suppressed", reason="opted_out"
         )
-    newest = {(row["contact_id"], row["status"]): row["id"] for row in kept}
+    newest = {
+        (row["contact_id"], row["status"]): row["id"] for row in kept if row["source"] in TO_US
+    }
     return Outcome(
         out,
         [

@@ -38,9 +38,9 @@ WITH kept AS (
     WHERE coalesce(c.phone_key, s.person) IS NOT NULL
     ORDER BY s.place
     ON CONFLICT (workspace_id, event_id) DO NOTHING
-    RETURNING id, contact_id, status, at
+    RETURNING id, contact_id, status, source, at
 )
-SELECT id, contact_id, status FROM kept ORDER BY at, id
+SELECT id, contact_id, status, source FROM kept ORDER BY at, id
 
 -- name: decide_consent
 UPDATE contact c

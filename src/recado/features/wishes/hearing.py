@@ -16,7 +16,7 @@ from recado.features.contacts.consent import Said, Source
 from recado.features.gates import service as gates
 from recado.features.inbox import people
 from recado.features.inbox.people import Person
-from recado.features.wishes import settings
+from recado.features.wishes import confirming, settings
 from recado.features.wishes.queries import SQL
 from recado.platform import clock
 from recado.platform.postgres import Transaction
@@ -81,7 +81,8 @@ async def hear(
     if not refused and not written:
         return
     async with runtime.db.workspace(workspace_id) as tx:
-        spoken = list(_spoken(written, Rules.of(await settings.saved(tx)))) if written else []
+        saved = await settings.saved(tx) if written else {}
+        spoken = list(_spoken(written, Rules.of(saved))) if written else []
         said = [
             *(await _of_people(tx, spoken) if spoken else ()),
             *(await _of_reports(tx, refused) if refused else ()),
@@ -89,6 +90,8 @@ async def hear(
         if not said:
             return
         outcome = await consent.record(tx, said, now=clock.now())
+        answered = [turn.change_id for turn in outcome.turned if turn.change_id is not None]
+        await confirming.defer(runtime, tx, saved, answered)
         # Whoever was out before is shut out again: what a crash cut short may be just that.
         tx.after_commit(
             lambda: gates.close_contacts(runtime.redis, workspace_id, outcome.out, "opted_out")

@@ -29,3 +29,13 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) a_d
 WHERE a_d.contact_id IS NOT NULL;
+
+-- name: to_confirm
+-- Those of these wishes that hold, said lately in a conversation.
+SELECT h.id, h.contact_id, h.channel_id, h.status
+FROM consent_change h
+JOIN contact c ON c.workspace_id = h.workspace_id AND c.id = h.contact_id
+WHERE h.workspace_id = current_workspace_id() AND h.id = ANY(%(changes)s)
+  AND h.channel_id IS NOT NULL AND h.at > %(since)s
+  AND (h.status = 'out') = (c.opted_out_at IS NOT NULL)
+ORDER BY h.id;
