@@ -189,6 +189,17 @@ async def test_a_word_in_a_sentence_changes_nothing(runtime: Runtime, number: Nu
     assert await states(runtime, number, [waits]) == ["pending"]
 
 
+async def test_a_message_that_is_changed_into_a_word_is_one(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    first = said(digits, "oi")
+    changed = {"type": "text", "text": {"body": "Sair"}}
+    edit = {"original_message_id": first["id"], "message": changed}
+    await write(runtime, number, first, said(digits, at=NOON + 9, type="edit", edit=edit))
+    assert await holds(runtime, number, contact) == (NOON + 9, "keyword")
+
+
 async def test_what_was_said_last_holds_in_whatever_order_it_is_heard(
     runtime: Runtime, number: Number
 ) -> None:

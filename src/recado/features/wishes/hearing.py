@@ -13,6 +13,7 @@ from recado.domain.phones import phone_key
 from recado.domain.retry import ErrorClass
 from recado.features.contacts import consent
 from recado.features.contacts.consent import Said, Source
+from recado.features.dispatch.transactions import short
 from recado.features.gates import service as gates
 from recado.features.inbox import people
 from recado.features.inbox.people import Person
@@ -25,12 +26,14 @@ from recado.providers.events import (
     LONG_AGO,
     CallbackEvent,
     ConsentEvent,
+    EditEvent,
     FromPerson,
     InboundEvent,
     StatusEvent,
 )
 
 MARKETING = "marketing_messages"  # Meta: the only category that people can stop
+_TELLING = (InboundEvent, EditEvent, ConsentEvent)
 _AT_THE_PROVIDER: Mapping[str, Wish] = {"stop": Wish.OUT, "resume": Wish.IN}
 
 
@@ -77,10 +80,10 @@ async def hear(
         reports: States of messages, of which some failed because the person wants none.
     """
     refused = [one for one in reports if _is_refused(one[1])]
-    written = [one for one in events if isinstance(one[1], InboundEvent | ConsentEvent)]
+    written = [one for one in events if isinstance(one[1], _TELLING)]
     if not refused and not written:
         return
-    async with runtime.db.workspace(workspace_id) as tx:
+    async with short(runtime.db, workspace_id) as tx:
         saved = await settings.saved(tx) if written else {}
         spoken = list(_spoken(written, Rules.of(saved))) if written else []
         said = [
@@ -107,8 +110,9 @@ def _spoken(written: Sequence[tuple[ChannelId, CallbackEvent]], rules: Rules) ->
         person = people.of(channel, event)
         if person is None:
             continue
-        if isinstance(event, InboundEvent):
-            heard = rules.hear(event.text, event.choice)
+        if isinstance(event, InboundEvent | EditEvent):
+            choice = event.choice if isinstance(event, InboundEvent) else None
+            heard = rules.hear(event.text, choice)
             if heard is not None:
                 yield _Spoken(person, event, Source(heard.source), heard.wish, heard.word)
         elif isinstance(event, ConsentEvent) and event.category in {MARKETING, ""}:
