@@ -13,6 +13,7 @@ from tests.integration.api.product import Api, until
 from tests.support.processes import Installation
 
 from recado.bootstrap import open_runtime
+from recado.platform.runtime import Runtime
 
 _instances = itertools.count(1)
 # How an instance is registered with the simulator, and connected as a channel.
@@ -29,6 +30,7 @@ KNOWN: dict[str, Callable[[str], tuple[dict[str, str], dict[str, str]]]] = {
 class Line:
     """A channel on an instance of a simulated provider, which calls back."""
 
+    runtime: Runtime
     provider: str
     api: Api
     simulator: str
@@ -59,6 +61,26 @@ class Line:
         async with self.api.http.post(url, json=told) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def accepted(self) -> int:
+        """How many requests to send have reached the provider's instance."""
+        async with self.api.http.get(f"{self.simulator}/_sim/log") as answer:
+            log = await answer.json()
+        return sum(entry["channel"] == self.instance for entry in log)
+
+    async def rests(self) -> None:
+        """Return once a worker has found nothing that may leave."""
+
+        async def so() -> bool:
+            async with self.runtime.db.system() as tx:
+                row = await tx.one(
+                    "SELECT due_at IS NULL AND owner IS NULL AS rests FROM drive"
+                    " WHERE channel_id = %(channel)s",
+                    channel=self.channel,
+                )
+            return row is not None and bool(row["rests"])
+
+        await until(so)
+
     async def told(self) -> list[str]:
         """The kinds of notifications, the oldest first."""
         items = (await self.api("GET", "notifications"))["items"]
@@ -82,7 +104,7 @@ async def line(installation: Installation, request: Any) -> AsyncIterator[Line]:
         config["base_url"] = f"{simulator}/{provider}"
         wanted = {"name": name, "provider": provider, "config": config}
         made = await api("POST", "channels", wanted, status=201)
-        yield Line(provider, api, simulator, name, made["id"])
+        yield Line(runtime, provider, api, simulator, name, made["id"])
         await http.post(settings, json={"connect_ms": 1000})
     await runtime.close()
 
@@ -125,6 +147,41 @@ async def test_a_lost_phone_comes_back_by_itself_and_one_logged_out_is_told_of(
     gone = await line.becomes("disconnected")
     assert gone["paused_reason"].startswith("disconnected: ")
     assert await line.told() == ["channel_disconnected"]
+
+
+async def test_a_campaign_waits_for_a_lost_phone_and_goes_on_when_it_is_back(line: Line) -> None:
+    await line.phone("open")
+    await line.becomes("connected")
+    pace = {"messageInterval": None, "greaterInterval": None, "perMinute": None, "perSecond": 10}
+    await line.api("PATCH", f"channels/{line.channel}", {"pacing": pace})
+    await line.phone("logged_out")
+    await line.becomes("disconnected")
+    contacts = [
+        (await line.api("POST", "contacts", {"phone": factories.phone()}, status=201))["id"]
+        for _ in range(5)
+    ]
+    campaign = {
+        "name": "c",
+        "channel_ids": [line.channel],
+        "audience": {"contact_ids": contacts},
+        "content": {"type": "text", "text": "Olá"},
+    }
+    made = await line.api("POST", "campaigns", campaign, status=201)
+    path = f"campaigns/{made['id']}"
+    await line.api("POST", f"{path}/start", status=202)
+
+    async def reaches(name: str, count: int) -> None:
+        async def so() -> bool:
+            return bool((await line.api("GET", f"{path}/progress"))[name] == count)
+
+        await until(so)
+
+    await reaches("pending", 5)
+    await line.rests()
+    assert await line.accepted() == 0
+    await line.phone("open")
+    await reaches("sent", 5)
+    assert await line.accepted() == 5
 
 
 async def test_a_logout_ends_the_session_and_lets_nothing_leave(line: Line) -> None:
