@@ -96,6 +96,20 @@ async def test_a_new_number_of_the_cloud_api_goes_at_the_cloud_s_pace(api: Api) 
     assert (made["pacing"]["perMinute"], made["pacing"]["messageInterval"]) == (5, 30)
 
 
+async def test_a_number_with_high_throughput_goes_faster_unless_its_own_pace_says_otherwise(
+    api: Api, runtime: Runtime, workspace: WorkspaceId
+) -> None:
+    paces: list[dict[str, Any]] = [{}, {"perSecond": 20}, {"preset": "moderate"}]
+    made = [
+        await api("POST", "channels", {**meta(str(place)), "pacing": pace}, status=201)
+        for place, pace in enumerate(paces)
+    ]
+    async with runtime.db.workspace(workspace) as tx:
+        await tx.run("UPDATE channel SET throughput = 'HIGH'")
+    shown = [await api("GET", f"channels/{one['id']}") for one in made]
+    assert [one["pacing"]["perSecond"] for one in shown] == [1000, 20, None]
+
+
 async def test_a_number_whose_provider_does_not_answer_is_disconnected_and_says_why(
     api: Api,
 ) -> None:

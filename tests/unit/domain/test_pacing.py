@@ -13,6 +13,7 @@ from recado.domain.pacing import (
     InvalidPacing,
     Pacing,
     apply,
+    at_throughput,
     burst,
     default_preset,
     restrict,
@@ -23,6 +24,16 @@ from recado.domain.pacing import (
 
 limits = st.none() | st.integers(1, 10_000)
 pacings = st.builds(Pacing, **dict.fromkeys(KEYS.values(), limits))
+
+
+@pytest.mark.parametrize(
+    ("word", "per_second"), [("HIGH", 1000), ("STANDARD", 80), ("NOT_APPLICABLE", 80), (None, 80)]
+)
+def test_a_number_that_the_provider_lets_send_faster_does(
+    word: str | None, per_second: int
+) -> None:
+    cloud = PRESETS["cloud"]
+    assert at_throughput(cloud, word).per_second == per_second
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,12 @@ class Outlook:
 
     def pacing(self, channel: Row, wish: Mapping[str, Any]) -> Pacing:
         """The pace on a channel of a campaign with such wishes."""
-        full = pacing_of(channel["provider"], channel["pacing"], self.saved)
+        full = pacing_of(
+            channel["provider"],
+            channel["pacing"],
+            self.saved,
+            throughput=channel["throughput"],
+        )
         return pacing.restrict(full, wish, presets.known(self.saved))
 
     def forecast(

@@ -13,7 +13,7 @@ WITH mine AS (
     GROUP BY u.channel_id
 )
 SELECT m.campaign_id, ch.id AS channel_id, ch.name, ch.provider, ch.pacing, ch.created_at,
-       ch.portfolio, ch.tier, ch.paused_until, ch.paused_reason,
+       ch.portfolio, ch.tier, ch.throughput, ch.paused_until, ch.paused_reason,
        coalesce(u.today, 0) AS used_today, coalesce(u.this_hour, 0) AS used_this_hour
 FROM mine m
 JOIN channel ch ON ch.workspace_id = %(workspace_id)s AND ch.id = m.channel_id

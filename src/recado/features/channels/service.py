@@ -255,7 +255,9 @@ def opened_channel(
         id=ChannelId(channel.id),
         adapter=adapter,
         config=runtime.sealer.open(channel.secrets),
-        pacing=pacing_of(channel.provider, channel.pacing, saved or {}),
+        pacing=pacing_of(
+            channel.provider, channel.pacing, saved or {}, throughput=channel.throughput
+        ),
         created_at=channel.created_at,
         portfolio=channel.portfolio,
         tier=channel.tier,
@@ -265,16 +267,25 @@ def opened_channel(
     )
 
 
-def pacing_of(provider: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> Pacing:
+def pacing_of(
+    provider: str,
+    own: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    *,
+    throughput: str | None = None,
+) -> Pacing:
     """The pace of a channel: its preset, the workspace's settings over it, its own keys over both.
 
     Args:
         provider: Has a preset for channels that name none.
         own: The channel's keys, as they are stored.
         saved: The workspace's settings.
+        throughput: How fast the provider lets the number send, in its word.
     """
     preset = own.get("preset", pacing.default_preset(provider))
     start = pacing.apply(pacing.CONSERVATIVE, {"preset": preset}, presets.known(saved))
+    if preset == "cloud":
+        start = pacing.at_throughput(start, throughput)
     keys = {key: value for key, value in own.items() if key != "preset"}
     return pacing.apply(pacing.apply(start, saved), keys)
 
