@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
-from recado.api import paging
+from recado.api import paging, template_lists
 from recado.api.access import Access, Operator, Viewer
 from recado.api.idempotency import IdempotentRoute
 from recado.domain.ids import CampaignId
@@ -49,8 +49,9 @@ class CampaignShown(BaseModel):
 
 
 @router.post("", status_code=HTTP_201_CREATED)
-async def create_campaign(access: Operator, new: NewCampaign) -> CampaignShown:
+async def create_campaign(request: Request, access: Operator, new: NewCampaign) -> CampaignShown:
     """Add a draft; nothing is sent before it is started."""
+    await template_lists.for_new(request, access, new)
     async with access.transaction() as tx:
         campaign = await service.create(tx, new, clock.now(), created_by=access.caller)
         return await _shown(tx, campaign)
@@ -81,9 +82,11 @@ async def get_campaign(access: Viewer, campaign_id: Id) -> CampaignShown:
 
 @router.patch("/{campaign_id}")
 async def change_campaign(
-    access: Operator, campaign_id: Id, given: CampaignChanges
+    request: Request, access: Operator, campaign_id: Id, given: CampaignChanges
 ) -> CampaignShown:
     """Change it: schedule and pacing until it ends, for the next message; content as a draft."""
+    if given.content is not None or given.channel_ids is not None:
+        await template_lists.for_campaign(request, access, campaign_id, given)
     async with access.transaction() as tx:
         campaign = await changes.change(
             tx, access.runtime, CampaignId(campaign_id), given, clock.now()
@@ -107,8 +110,9 @@ async def get_progress(access: Viewer, campaign_id: Id) -> Progress:
 
 
 @router.post("/{campaign_id}/start", status_code=HTTP_202_ACCEPTED)
-async def start_campaign(access: Operator, campaign_id: Id) -> CampaignShown:
+async def start_campaign(request: Request, access: Operator, campaign_id: Id) -> CampaignShown:
     """Start it now, or at its start_at."""
+    await template_lists.for_campaign(request, access, campaign_id)
     return await _move(access, campaign_id, service.start)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from recado.api import paging
+from recado.api import paging, template_lists
 from recado.api.access import Viewer
 from recado.domain.forecast import Forecast
 from recado.domain.ids import CampaignId
@@ -63,6 +63,7 @@ async def preflight_campaign(request: Request, access: Viewer, campaign_id: Id) 
     """Who would get it, who would not and why, when it would end, and what to think of first."""
     language = i18n.negotiate(accept_language=request.headers.get("accept-language"))
     words = i18n.translator(language)
+    await template_lists.for_campaign(request, access, campaign_id)
     async with access.transaction() as tx:
         found = await preflight.of(tx, CampaignId(campaign_id), clock.now())
     return PreflightShown(

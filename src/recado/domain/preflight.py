@@ -29,10 +29,14 @@ WEEKEND: Final = Window(frozenset({6, 7}), time(), time(), CONTACT)
 class Code(StrEnum):
     """What there is to be warned of, the gravest first."""
 
+    TEMPLATE_MISSING = "template_missing"
+    TEMPLATE_STOPPED = "template_stopped"
+    TEMPLATE_UNFIT = "template_unfit"
     FOREIGN_VARIABLE = "foreign_variable"
     DEAD_NUMBERS = "dead_numbers"
     DEAD_LEFT_OUT = "dead_left_out"
     STOPPED_CHANNEL = "stopped_channel"
+    TEMPLATE_UNCHECKED = "template_unchecked"
     WARM_UP = "warm_up"
     SHORT_INTERVAL = "short_interval"
     UNCHECKED_NUMBERS = "unchecked_numbers"
@@ -45,6 +49,21 @@ class Code(StrEnum):
 
 
 SENTENCES: Final[Mapping[Code, str]] = {
+    Code.TEMPLATE_MISSING: (
+        "The template is not there for the channel '{channel}': {detail}. Nothing would leave."
+    ),
+    Code.TEMPLATE_STOPPED: (
+        "The template may not be sent through the channel '{channel}' at present: its status is "
+        "{status}. Nothing leaves before the provider allows it."
+    ),
+    Code.TEMPLATE_UNFIT: (
+        "The parameters do not fit the template of the channel '{channel}': {detail}. Every "
+        "message would be refused."
+    ),
+    Code.TEMPLATE_UNCHECKED: (
+        "The templates of the channel '{channel}' could not be asked for. Check the channel, as it "
+        "is not known whether this template may be sent."
+    ),
     Code.FOREIGN_VARIABLE: (
         "'{written}' will be shown as {shown} to everyone. Write it with one brace on each side to "
         "put the contact's value there."
@@ -120,6 +139,7 @@ class Facts:
         unchecked: How many could be asked for, as nothing is known of them.
         new_channels: Those in their warm-up.
         stopped_channels: Names of those that wait for a person, with the reason.
+        template: What there is to be warned of its template.
     """
 
     contacts: int
@@ -133,6 +153,7 @@ class Facts:
     unchecked: int = 0
     new_channels: Sequence[NewChannel] = ()
     stopped_channels: Mapping[str, str] = field(default_factory=dict)
+    template: Sequence["PreflightWarning"] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +194,7 @@ def wise(pacing: Pacing, age_days: float, *, official: bool) -> int | None:
 def warnings(facts: Facts) -> list[PreflightWarning]:
     """All that there is to be warned of, the gravest first."""
     found = [*_of_text(facts.text), *_of_audience(facts), *_of_pace(facts), *_of_hours(facts)]
+    found += facts.template
     order = list(Code)
     return sorted(found, key=lambda warning: order.index(warning.code))
 

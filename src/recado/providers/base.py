@@ -113,6 +113,7 @@ class Capabilities:
     Attributes:
         text: Plain text; of at most ``longest_text`` characters.
         template: Templates, and the list of them.
+        other_templates: And such as are not on that list.
         media: Kinds of media; captions of at most ``longest_caption`` characters.
         uploads: Media by the id of an upload, besides by link.
         interactive: ``buttons`` and ``list``.
@@ -129,6 +130,7 @@ class Capabilities:
 
     text: bool = True
     template: bool = False
+    other_templates: bool = False
     media: frozenset[MediaKind] = frozenset()
     uploads: bool = False
     interactive: frozenset[Literal["buttons", "list"]] = frozenset()

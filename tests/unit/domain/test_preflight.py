@@ -212,6 +212,7 @@ def test_all_warnings_come_at_once_and_the_gravest_first() -> None:
         unchecked=9000,
         new_channels=[NewChannel("novo", 50, 5000)],
         stopped_channels={"velho": "131031: account locked"},
+        template=[PreflightWarning(code) for code in Code if code.startswith("template_")],
     )
     assert [warning.code for warning in warnings(facts)] == list(Code)
 

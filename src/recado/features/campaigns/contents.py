@@ -8,6 +8,7 @@ from recado.domain.errors import InvalidInput
 from recado.domain.links import InvalidLink
 from recado.features.dispatch.contents import has_upload, texts, unfilled
 from recado.features.dispatch.contents import links as links_in
+from recado.features.templates import checking
 from recado.platform import settings
 from recado.platform.postgres import Transaction
 from recado.platform.sql import load
@@ -32,6 +33,7 @@ async def check(tx: Transaction, content: Mapping[str, Any], channel_ids: Sequen
         InvalidLink: Its file must not be fetched from there.
         Unsupported: The provider of one of the channels cannot send such a thing.
         UploadOfOneNumber: Only one of them could send the file.
+        UnknownTemplate, TemplateNotApproved, TemplateMismatch: As `checking.check` says.
     """
     custom = await custom_fields(tx)
     for text in texts(content):
@@ -50,6 +52,7 @@ async def check(tx: Transaction, content: Mapping[str, Any], channel_ids: Sequen
     for row in rows:
         if missing := lacking(provider(row["provider"]).capabilities, said):
             raise Unsupported(provider=row["provider"], what=missing)
+    await checking.check(tx, content, channel_ids, at_once=False)
 
 
 async def custom_fields(tx: Transaction) -> list[str]:

@@ -10,11 +10,12 @@ from recado.domain import preflight
 from recado.domain.forecast import Forecast, pace
 from recado.domain.ids import CampaignId
 from recado.domain.pacing import CONSERVATIVE, default_preset
-from recado.domain.preflight import Facts, NewChannel, PreflightWarning
+from recado.domain.preflight import Code, Facts, NewChannel, PreflightWarning
 from recado.features.campaigns import audience, outlook, service
 from recado.features.campaigns.audience import Count, Suppressed
 from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.outlook import Outlook
+from recado.features.templates import checking
 from recado.platform.postgres import Row, Transaction
 from recado.providers.registry import UnknownProvider, provider
 
@@ -56,6 +57,7 @@ async def of(tx: Transaction, campaign_id: CampaignId, now: datetime) -> Preflig
     facts = replace(
         _facts(campaign, people, ahead, estimate),
         new_channels=_new_channels(campaign, ahead, hurried, now),
+        template=await _of_template(tx, campaign),
     )
     return Preflight(
         people=people,
@@ -96,6 +98,21 @@ def _facts(campaign: Campaign, people: Count, ahead: Outlook, estimate: Forecast
         unchecked=people.unchecked if any(map(_can_check, used)) else 0,
         stopped_channels=ahead.stopped,
     )
+
+
+async def _of_template(tx: Transaction, campaign: Campaign) -> list[PreflightWarning]:
+    through = await service.channels_of(tx, CampaignId(campaign.id))
+    return [
+        PreflightWarning(
+            Code(f"template_{doubt.kind}"),
+            {
+                "channel": doubt.channel,
+                "status": doubt.status,
+                "detail": "; ".join(f"{path}: {why}" for path, why in doubt.fields.items()),
+            },
+        )
+        for doubt in await checking.doubts(tx, campaign.content, through)
+    ]
 
 
 def _is_official(channel: Row) -> bool:

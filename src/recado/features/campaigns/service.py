@@ -19,6 +19,7 @@ from recado.features.gates import service as gates
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
 from recado.features.settings.presets import presets_for
+from recado.features.templates import checking
 from recado.features.templates import store as templates
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
@@ -191,6 +192,7 @@ async def start(
         NotFound: No such campaign.
         NotAllowed: It has been started already, be it that it waits for its time.
         ScheduleEnded: Its end has passed.
+        UnknownTemplate, TemplateNotApproved, TemplateMismatch: As `checking.check` says.
     """
     campaign = await locked(tx, campaign_id)
     at = starts.schedule_of(campaign).start_at
@@ -198,7 +200,11 @@ async def start(
         raise NotAllowed(RunState(campaign.status), RunEvent.START)
     if starts.has_ended(campaign, now):
         raise starts.ScheduleEnded
-    if at is None or at <= now:
+    at_once = at is None or at <= now
+    next_state(RunState(campaign.status), RunEvent.START)  # whoever may not, hears of that first
+    through = await channels_of(tx, campaign_id)
+    await checking.check(tx, campaign.content, through, at_once=at_once)
+    if at is None or at_once:
         return await begin(tx, runtime, campaign_id, now)
     move(campaign, RunEvent.SCHEDULE, now)
     await starts.set_start(tx, runtime, campaign, at)

@@ -98,3 +98,34 @@ JOIN template_list l ON l.workspace_id = t.workspace_id AND l.id = t.list_id
 WHERE t.workspace_id = %(workspace_id)s AND l.provider = %(provider)s AND l.account = %(account)s
   AND t.gone_at IS NULL
 ORDER BY t.name, t.language;
+
+-- name: wanted
+-- One template in the account of each of these channels; an account that several share comes once.
+SELECT DISTINCT ON (c.provider, c.account, CASE WHEN c.account IS NULL THEN c.id END)
+    c.name AS channel, c.provider, l.synced_at, t.status, t.slots,
+    (SELECT array_agg(o.language ORDER BY o.language) FROM template o
+     WHERE o.workspace_id = l.workspace_id AND o.list_id = l.id AND o.name = %(name)s
+       AND o.gone_at IS NULL) AS languages
+FROM channel c
+LEFT JOIN template_list l ON l.workspace_id = c.workspace_id AND l.provider = c.provider
+    AND l.account = c.account
+LEFT JOIN template t ON t.workspace_id = l.workspace_id AND t.list_id = l.id
+    AND t.name = %(name)s AND t.language = %(language)s AND t.gone_at IS NULL
+WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(channels)s::bigint[])
+  AND c.deleted_at IS NULL
+ORDER BY c.provider, c.account, CASE WHEN c.account IS NULL THEN c.id END, c.id;
+
+-- name: stale
+-- Through which channels to ask, one an account, before a template of theirs is judged: whose list
+-- has never come and has not failed just now, and whose list may have changed since it came.
+SELECT DISTINCT ON (c.provider, c.account) c.id AS channel_id
+FROM channel c
+LEFT JOIN template_list l ON l.workspace_id = c.workspace_id AND l.provider = c.provider
+    AND l.account = c.account
+LEFT JOIN template t ON t.workspace_id = l.workspace_id AND t.list_id = l.id
+    AND t.name = %(name)s AND t.language = %(language)s AND t.gone_at IS NULL
+WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(channels)s::bigint[])
+  AND c.account IS NOT NULL AND c.deleted_at IS NULL
+  AND (l.id IS NULL OR (l.synced_at IS NULL AND l.due_at <= %(now)s)
+       OR (l.synced_at < %(before)s AND (t.status IS NULL OR t.status = ANY(%(stopped)s))))
+ORDER BY c.provider, c.account, c.status <> 'connected', c.id;

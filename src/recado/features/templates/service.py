@@ -1,6 +1,7 @@
 """Asking providers for the templates of accounts, and reading what is stored of them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 from recado.domain.errors import NotFound, Unavailable
 from recado.domain.ids import ChannelId, WorkspaceId
 from recado.domain.retry import ErrorClass
+from recado.domain.templates import STOPPED, WAITING
 from recado.features.channels import service as channels
 from recado.features.channels.service import OpenChannel
 from recado.features.templates import store
@@ -20,6 +22,8 @@ from recado.providers.base import CallFailed, Transport, Unsupported
 log = logging.get(__name__)
 
 AFTER_FAILURE: Final = timedelta(minutes=15)
+FRESH: Final = timedelta(minutes=1)
+PATIENCE: Final = 10.0  # seconds; a person waits for it
 
 
 class ListHeldBack(Unavailable):
@@ -81,17 +85,71 @@ async def refresh(
     try:
         found = await channel.adapter.templates(transport, channel.config)
     except CallFailed as error:
-        async with runtime.db.workspace(workspace_id) as tx:
-            await tx.run(
-                SQL["put_off"],
-                workspace_id=workspace_id,
-                at=asked_at + max(AFTER_FAILURE, timedelta(seconds=error.fault.retry_after or 0)),
-                asked=error.fault.error_class is ErrorClass.THROTTLE_CHANNEL,
-                **whose,
-            )
+        wait = max(AFTER_FAILURE, timedelta(seconds=error.fault.retry_after or 0))
+        asked = error.fault.error_class is ErrorClass.THROTTLE_CHANNEL
+        await _put_off(runtime, workspace_id, channel, wait, asked=asked)
         raise
     async with runtime.db.workspace(workspace_id) as tx:
         await store.put_list(tx, runtime, row["id"], found, asked_at)
+
+
+async def _put_off(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    channel: OpenChannel,
+    wait: timedelta,
+    *,
+    asked: bool = False,
+) -> None:
+    """Ask again after a while; ``asked``: the provider wants nobody to ask before."""
+    async with runtime.db.workspace(workspace_id) as tx:
+        await tx.run(
+            SQL["put_off"],
+            workspace_id=workspace_id,
+            provider=channel.adapter.name,
+            account=channel.adapter.account_id(channel.config),
+            at=clock.now() + wait,
+            asked=asked,
+        )
+
+
+async def freshen(
+    runtime: Runtime,
+    transport: Transport,
+    workspace_id: WorkspaceId,
+    content: Mapping[str, Any],
+    channel_ids: Sequence[int],
+) -> None:
+    """Before a content is judged, ask for lists without which it would be judged wrongly.
+
+    Those that have never come, and those that lack its template or have it as stopped and are not
+    of this minute. Whatever fails, what is stored is judged by.
+    """
+    if content.get("type") != "template":
+        return
+    now = clock.now()
+    async with runtime.db.workspace(workspace_id) as tx:
+        rows = await tx.all(
+            SQL["stale"],
+            workspace_id=workspace_id,
+            channels=list(channel_ids),
+            name=content["name"],
+            language=content["language"],
+            now=now,
+            before=now - FRESH,
+            stopped=sorted(STOPPED | WAITING),
+        )
+        found = [await channels.get(tx, ChannelId(row["channel_id"])) for row in rows]
+    for channel in found:
+        opened = channels.opened_channel(channel, runtime)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await refresh(runtime, transport, workspace_id, opened)
+        except (CallFailed, ListHeldBack, NotFound) as error:
+            log.warning("templates not listed", channel=channel.id, error=str(error))
+        except TimeoutError:
+            log.warning("templates not listed in time", channel=channel.id)
+            await _put_off(runtime, workspace_id, opened, AFTER_FAILURE)
 
 
 async def stored(tx: Transaction, channel: OpenChannel) -> Stored:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +31,7 @@ class SimulatorAdapter(SimulatorCallbacks, MetaAdapter):
 
     name = "simulator"
     public_config = frozenset({"phone_number_id"})
+    capabilities = replace(MetaAdapter.capabilities, other_templates=True)
 
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         given = validated(SimulatorConfig, raw)
