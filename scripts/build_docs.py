@@ -35,7 +35,7 @@ NAVIGATION: Sequence[tuple[str, str]] = (
     ("How to", "docs/howto/*.md"),
     ("Reference", "docs/reference/*.md"),
     ("The inside", "ARCHITECTURE.md docs/adr/index.md docs/adr/0*.md"),
-    ("The project", "CHANGELOG.md CONTRIBUTING.md examples/README.md"),
+    ("The project", "CHANGELOG.md CONTRIBUTING.md NOTICE.md examples/README.md"),
 )
 IMAGES = frozenset({".png", ".jpg", ".svg"})
 

@@ -36,7 +36,7 @@ def findings() -> list[Finding]:
         found.append(_schema())
     found.append(_redis())
     if all(finding.ok for finding in found[-3:]):
-        found.append(anyio.run(_workers))
+        found += anyio.run(_inside)
     return found
 
 
@@ -103,13 +103,29 @@ def _redis() -> Finding:
     return Finding("Redis", ok=True, detail="answers, noeviction")
 
 
-async def _workers() -> Finding:
+async def _inside() -> list[Finding]:
+    """What only an open installation tells."""
     runtime = open_runtime()
     try:
         async with runtime.db.system() as tx:
             alive = await runtime.queue.workers_alive(tx)
+            evolution = await tx.value(
+                "SELECT count(*) FROM channel WHERE provider = 'evolution' AND deleted_at IS NULL"
+            )
     finally:
         await runtime.close()
+    return [_workers(alive), *_evolution(evolution)]
+
+
+def _evolution(channels: int) -> list[Finding]:
+    """Its licence asks that whoever administers a system that uses it is told so."""
+    if not channels:
+        return []
+    detail = f"in use by {channels} channels; it is by Evolution Foundation and its contributors"
+    return [Finding("Evolution API", ok=True, detail=detail)]
+
+
+def _workers(alive: int) -> Finding:
     if alive:
         return Finding("workers", ok=True, detail=f"{alive} queue workers alive")
     return Finding(

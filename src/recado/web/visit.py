@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from recado.domain.errors import Forbidden
 from recado.domain.ids import UserId, WorkspaceId
+from recado.features.channels import service as channels
 from recado.features.users import service as users
 from recado.features.users.roles import Role
 from recado.features.users.service import SignedIn
@@ -22,11 +23,16 @@ View = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A signed-in person and the workspace that the page is about."""
+    """A signed-in person and the workspace that the page is about.
+
+    ``evolution``: Evolution API is used, and the person is to be told so: its licence asks that
+    administrators see it.
+    """
 
     person: SignedIn
     workspace: str
     timezone: ZoneInfo
+    evolution: bool = False
 
     @property
     def initials(self) -> str:
@@ -91,7 +97,9 @@ async def _visit(request: Request) -> Visit | None:
         return None
     async with db.workspace(person.workspace_id) as tx:
         workspace = await workspaces.current(tx)
-    return Visit(person, workspace.name, ZoneInfo(workspace.timezone))
+        told = person.role.includes(Role.ADMIN)
+        evolution = told and await channels.has_provider(tx, "evolution")
+    return Visit(person, workspace.name, ZoneInfo(workspace.timezone), evolution)
 
 
 def _to_login(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """Campaigns through providers that drive a phone: connected over the API, delivered by callback."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from tests.integration.api.product import Api, until
 from tests.support.processes import Installation
 
 from recado.bootstrap import open_runtime
+from recado.cli import checks
 from recado.domain.ids import WorkspaceId
 from recado.domain.pacing import CONSERVATIVE, KEYS
+from recado.features.users.roles import Role
 from recado.platform.runtime import Runtime
 
 COUNT = 20
@@ -104,6 +107,24 @@ async def test_a_phone_that_is_not_there_yet_and_a_wrong_key_say_what_is_missing
 def _elsewhere(phone: Phone) -> dict[str, str]:
     """The same instance by another address, as an address and an instance are one channel."""
     return {"base_url": phone.config["base_url"].replace("127.0.0.1", "localhost")}
+
+
+async def test_administrators_see_that_evolution_is_used(
+    phone: Phone, installation: Installation
+) -> None:
+    await phone.connect()
+    for role, told in ((Role.ADMIN, phone.provider == "evolution"), (Role.OPERATOR, False)):
+        email, password = await factories.user(phone.runtime, phone.workspace, role)
+        cookies = aiohttp.CookieJar(unsafe=True)  # else none are kept of a bare address
+        async with aiohttp.ClientSession(installation.url, cookie_jar=cookies) as http:
+            form = {"email": email, "password": password}
+            async with http.post("/login?next=/campaigns", data=form) as answer:
+                page = await answer.text()
+        assert answer.url.path == "/campaigns"
+        assert ("Evolution API" in page) == told
+    if phone.provider == "evolution":
+        found = {one.name for one in await asyncio.to_thread(checks.findings)}
+        assert "Evolution API" in found
 
 
 async def test_a_campaign_reaches_everyone_through_a_phone_and_is_delivered(phone: Phone) -> None:

@@ -133,6 +133,16 @@ async def named(tx: Transaction, name: str) -> Channel:
     return channel
 
 
+async def has_provider(tx: Transaction, provider: str) -> bool:
+    """Whether the workspace has a channel of this provider."""
+    found = await tx.session.scalar(
+        select(Channel.id)
+        .where(Channel.provider == provider, Channel.deleted_at.is_(None))
+        .limit(1)
+    )
+    return found is not None
+
+
 async def change(
     tx: Transaction,
     channel_id: ChannelId,
