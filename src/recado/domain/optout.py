@@ -81,7 +81,7 @@ class Rules:
 
     @classmethod
     def of(cls, saved: Mapping[str, Any]) -> "Rules":
-        """The built-in ones and those of a workspace's settings, as `validated` let them pass."""
+        """The built-in ones and those of a workspace's settings, as `check` let them pass."""
 
         def both(built_in: Mapping[Wish, tuple[str, ...]], kind: str) -> dict[Wish, frozenset[str]]:
             return {
@@ -126,8 +126,8 @@ def fold(text: str) -> str:
     return "".join(filter(str.isalnum, decomposed)).casefold()
 
 
-def validated(given: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
-    """A workspace's settings once some of them are set anew.
+def check(given: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """See that some of a workspace's settings may be set anew.
 
     Args:
         given: ``opt_out_words``, ``opt_in_words``, ``opt_out_payloads``, ``opt_in_payloads``: lists
@@ -139,7 +139,6 @@ def validated(given: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, A
         InvalidWords: A word is too short or too long, there are too many, one means both;
             ``fields`` says which.
     """
-    both = {**saved, **given}
     wrong: dict[str, str] = {}
     for kind in ("words", "payloads"):
         for wish in Wish:
@@ -151,10 +150,9 @@ def validated(given: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, A
         if text is not None and not 0 < len(text.strip()) <= LONGEST_TEXT:
             wrong[name] = f"a text of at most {LONGEST_TEXT} characters, or null"
     if not wrong:
-        wrong = _ambiguous(Rules.of(both), given)
+        wrong = _ambiguous(Rules.of({**saved, **given}), given)
     if wrong:
         raise InvalidWords(fields=wrong)
-    return both
 
 
 def _fault(words: Iterable[str]) -> str:

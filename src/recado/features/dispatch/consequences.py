@@ -108,6 +108,7 @@ def _dead(results: Iterable[Result]) -> list[ContactId]:
 
 def _opt_outs(channel_id: ChannelId, results: Iterable[Result]) -> Iterator[Said]:
     """Who has told the provider that they want nothing of us."""
+    now = clock.now()
     for result in results:
         decision, fault, contact_id = result.decision, result.fault, result.contact_id
         if contact_id and decision and decision.contact is ContactEffect.OPTED_OUT:
@@ -115,10 +116,10 @@ def _opt_outs(channel_id: ChannelId, results: Iterable[Result]) -> Iterator[Said
                 contact_id=contact_id,
                 wish=Wish.OUT,
                 source=Source.PROVIDER_ERROR,
-                at=clock.now(),
+                at=now,
                 word=fault.code if fault else None,
                 channel_id=channel_id,
-                event_id=f"refused:{result.reference}",
+                event_id=f"refused:{contact_id}:{now.isoformat()}",
             )
 
 

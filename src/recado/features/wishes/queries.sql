@@ -3,8 +3,10 @@ SELECT value FROM setting WHERE workspace_id = current_workspace_id() AND key = 
 
 -- name: save_settings
 INSERT INTO setting (workspace_id, key, value)
-VALUES (current_workspace_id(), 'consent', %(value)s)
-ON CONFLICT (workspace_id, key) DO UPDATE SET value = excluded.value, updated_at = now();
+VALUES (current_workspace_id(), 'consent', %(given)s)
+ON CONFLICT (workspace_id, key)
+DO UPDATE SET value = setting.value || excluded.value, updated_at = now()
+RETURNING value;
 
 -- name: recipients
 -- Whose messages came back: known by our reference, of the channel that sent it, or by the provider's

@@ -11,7 +11,7 @@ from recado.platform.postgres import Transaction
 
 
 async def saved(tx: Transaction) -> dict[str, Any]:
-    """What the workspace has set itself, by the names of `optout.validated`."""
+    """What the workspace has set itself, by the names of `optout.check`."""
     found: dict[str, Any] | None = await tx.value(SQL["settings"])
     return found or {}
 
@@ -22,6 +22,6 @@ async def save(tx: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidWords: Something is wrong; nothing is saved.
     """
-    both = optout.validated(given, await saved(tx))
-    await tx.run(SQL["save_settings"], value=Jsonb(both))
-    return both
+    optout.check(given, await saved(tx))
+    kept: dict[str, Any] = await tx.value(SQL["save_settings"], given=Jsonb(dict(given)))
+    return kept
