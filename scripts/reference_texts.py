@@ -50,7 +50,7 @@ SETTINGS: Mapping[str, str] = {
     ),
     "RECADO_DATABASE_POOL": (
         "Connections to PostgreSQL that a process may hold for its own work. A worker's job queue"
-        " holds up to 8 more, its wake-up calls 1."
+        " holds up to 9 more, its wake-up calls 1."
     ),
     "RECADO_HOME": (
         "Folder of this installation on this machine: data, logs and passwords of the embedded"

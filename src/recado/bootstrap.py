@@ -5,6 +5,7 @@ from recado.features.campaigns import jobs as campaigns
 from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
+from recado.features.inbox import jobs as inbox
 from recado.features.notifications import jobs as notifications
 from recado.features.settings import jobs as workspace_settings
 from recado.features.templates import jobs as templates
@@ -56,6 +57,7 @@ def open_runtime() -> Runtime:
     queue.add("connections", connections.blueprint(runtime))
     queue.add("contacts", contacts.blueprint(runtime))
     queue.add("dispatch", dispatch.blueprint(runtime))
+    queue.add("inbox", inbox.blueprint(runtime))
     queue.add("notifications", notifications.blueprint(runtime))
     queue.add("settings", workspace_settings.blueprint(runtime))
     queue.add("templates", templates.blueprint(runtime))

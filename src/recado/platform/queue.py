@@ -23,6 +23,7 @@ log = logging.get(__name__)
 
 # queue → jobs at once in one worker process
 QUEUES: Mapping[str, int] = {
+    "answers": 8,
     "message-retry": 3,
     "campaign-scheduler": 2,
     "campaign-notifications": 3,
@@ -31,6 +32,7 @@ QUEUES: Mapping[str, int] = {
     "ai": 2,
 }
 POLL_SECONDS = 5.0  # for jobs whose time has come; new ones are told by NOTIFY
+SOONER: Mapping[str, float] = {"answers": 1.0}  # whose turn comes when a limit lets them
 HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 20.0
 MOST_TAKEOVERS = 3
@@ -53,7 +55,7 @@ class JobQueue:
             conninfo=direct_url,
             configure=_take_role,
             min_size=1,
-            max_size=8,
+            max_size=9,
             timeout=10,
             kwargs={"application_name": "recado-jobs"},
         )
@@ -125,7 +127,7 @@ class JobQueue:
                     concurrency=concurrency,
                     install_signal_handlers=False,
                     delete_jobs="successful",
-                    fetch_job_polling_interval=POLL_SECONDS,
+                    fetch_job_polling_interval=SOONER.get(queue, POLL_SECONDS),
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=STALLED_AFTER_SECONDS,
                     shutdown_graceful_timeout=10,

@@ -1,6 +1,7 @@
 """What a process holds for its whole life, handed down to whoever needs it."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
@@ -18,7 +19,11 @@ class Runtime:
     queue: JobQueue
     sealer: Sealer
     public_url: str
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def close(self) -> None:
+        """Close what was opened here, and before that what others have opened beside."""
+        for close in self.closing:
+            await close()
         await self.redis.aclose()
         await self.db.close()

@@ -27,6 +27,7 @@ from recado.features.campaigns import jobs as campaigns
 from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
+from recado.features.inbox import jobs as inbox
 from recado.features.templates import jobs as templates
 from recado.features.users.roles import Role
 from recado.features.webhooks import jobs as webhooks
@@ -141,7 +142,8 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
         redis=redis.connect(own_redis_url),
         queue=queue,
     )
-    for feature in (campaigns, connections, contacts, dispatch, templates, webhooks, wishes):
+    features = (campaigns, connections, contacts, dispatch, inbox, templates, webhooks, wishes)
+    for feature in features:
         queue.add(feature.__name__.split(".")[-2], feature.blueprint(opened))
     yield opened
     await opened.close()

@@ -12,13 +12,28 @@ from redis.asyncio import Redis
 from tests.support.counting import densest
 from tests.unit.dispatch.conftest import open_books, path_of
 
-from recado.domain.ids import ChannelId, ContactId, DeliveryId, Reference, RunId, WorkspaceId
-from recado.domain.limits import Kind, Limit, Scope, of_contact, pair, tier
+from recado.domain.ids import (
+    ChannelId,
+    ContactId,
+    DeliveryId,
+    MessageId,
+    MessageReference,
+    Reference,
+    RunId,
+    WorkspaceId,
+)
+from recado.domain.limits import Kind, Limit, Path, Scope, of_contact, pair, tier
 from recado.domain.pacing import INTERVAL_JITTER, UNLIMITED, Pacing
 from recado.features.gates import service as gates
 from recado.features.gates.service import GRANT_LIFE
-from recado.features.limits.asks import AnyReference, Asking
-from recado.features.limits.limiter import BooksClosed, ChannelLimiter, Grant, LeaseLost
+from recado.features.limits.asks import AnyReference, Asking, book_key
+from recado.features.limits.limiter import (
+    AnswerLimiter,
+    BooksClosed,
+    ChannelLimiter,
+    Grant,
+    LeaseLost,
+)
 from recado.platform.redis import key
 
 FREE = UNLIMITED
@@ -478,3 +493,33 @@ async def test_a_slow_campaign_does_not_slow_its_neighbour(limiter_of: MakeLimit
     assert grant.granted == (0, 2, 3)
     assert grant.ahead[RunId(7)].seconds > 59
     assert grant.ahead[RunId(8)].seconds == 0
+
+
+async def test_an_answer_of_a_channel_comes_before_its_campaigns(
+    limiter_of: MakeLimiter, redis: "Redis", tenant: WorkspaceId
+) -> None:
+    """Without its lease, through the same books."""
+    every_minute = pace(message_interval=60)
+    limiter = await taken(limiter_of(1))
+    assert let(await reserve(limiter, 1, every_minute)) == 1
+    answers = AnswerLimiter(redis, tenant, ChannelId(1), gated=False)
+    path = {RunId(0): path_of(every_minute)}
+    answer = Asking(MessageReference(MessageId(1), 1), RunId(0), ContactId(2))
+    assert 59 < (await answers.reserve([answer], path)).held[0].seconds < 70
+    [interval] = path_of(every_minute).limits
+    await redis.delete(book_key(key(tenant), interval))  # the minute is over
+    assert 0 < (await reserve(limiter, 1, every_minute)).held[0].seconds < 0.1
+    assert (await answers.reserve([answer], path)).granted == (0,)
+    assert (await reserve(limiter, 1, every_minute)).held[0].seconds > 59
+
+
+async def test_who_opted_out_is_answered_while_they_talk_to_us_and_not_written_to_first(
+    redis: "Redis", tenant: WorkspaceId
+) -> None:
+    await gates.close_contacts(redis, tenant, [ContactId(2)], "opted_out")
+    for gated in (True, False):
+        answers = AnswerLimiter(redis, tenant, ChannelId(1), gated=gated)
+        answer = Asking(MessageReference(MessageId(1), 1), RunId(0), ContactId(2))
+        grant = await answers.reserve([answer], {RunId(0): Path(slots=1)})
+        assert bool(grant.gated) == gated
+        assert bool(grant.granted) != gated

@@ -1,12 +1,14 @@
 """Putting a message of ours into a conversation. It leaves by a job of its own: see sending.py."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from recado.domain.errors import NotFound
 from recado.domain.ids import ChannelId, ContactId, ConversationId, MessageId
+from recado.features.inbox import feed
 from recado.platform import sql
 from recado.platform.postgres import Transaction
 from recado.platform.runtime import Runtime
@@ -56,7 +58,6 @@ async def put(
     Raises:
         NotFound: The workspace has no such conversation.
     """
-    del runtime
     if await tx.one(SQL["hold"], conversation_id=conversation_id) is None:
         raise NotFound("conversation")
     row = await tx.one(
@@ -71,7 +72,32 @@ async def put(
     )
     if row is None:  # it is held
         raise LookupError(f"conversation {conversation_id} took no message")
-    return MessageId(row["id"])
+    message_id, workspace_id = MessageId(row["id"]), tx.workspace_id
+    if row["made"]:
+        await defer_sending(runtime, tx, message_id, conversation_id)
+        tx.after_commit(lambda: feed.publish(runtime.redis, workspace_id, [conversation_id]))
+    return message_id
+
+
+async def defer_sending(
+    runtime: Runtime,
+    tx: Transaction,
+    message_id: MessageId,
+    conversation_id: ConversationId,
+    *,
+    at: datetime | None = None,
+) -> None:
+    """Have a message sent, not before ``at``; those of a conversation one after the other."""
+    await runtime.queue.defer(
+        tx,
+        "inbox:send",
+        at=at,
+        once=f"message {tx.workspace_id}.{message_id}",
+        lock=f"conversation {tx.workspace_id}.{conversation_id}",
+        workspace_id=tx.workspace_id,
+        message_id=message_id,
+        conversation_id=conversation_id,
+    )
 
 
 def kind_of(content: Mapping[str, Any]) -> str:

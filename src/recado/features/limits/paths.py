@@ -104,3 +104,25 @@ def of_channel(channel: OpenChannel, now: datetime) -> list[Limit]:
 def of_workspace(shared: Shared) -> list[Limit]:
     """The limits of a workspace, whatever its channels are."""
     return limits.shared(Scope.WORKSPACE, shared.limits)
+
+
+def of_answers(channel: OpenChannel, of_all: Shared, now: datetime) -> Path:
+    """All that messages in conversations must pass on one channel.
+
+    No campaign's limit, nor a user's; and the tier only where nobody has opened the conversation,
+    which is up to who asks.
+    """
+    found = [*of_channel(channel, now), *of_workspace(of_all)]
+    if channel.portfolio and channel.tier:
+        found.append(limits.tier(channel.portfolio, channel.tier))
+    pairs = channel.adapter.capabilities.limits_pairs
+    off = [
+        *limits.missing(Scope.CHANNEL, str(channel.id), found),
+        *limits.shared_missing(Scope.WORKSPACE, of_all.limits),
+    ]
+    return Path(
+        tuple(found),
+        (limits.pair(str(channel.id)),) if pairs else (),
+        channel.pacing.in_flight or UNLIMITED,
+        tuple(off),
+    )

@@ -9,7 +9,7 @@ from recado.features.contacts import reach
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
-from recado.features.inbox import receiving
+from recado.features.inbox import receipts, receiving
 from recado.features.webhooks import faults, news
 from recado.features.webhooks.poison import described, lies_in_the_data
 from recado.features.webhooks.routes import SQL
@@ -114,7 +114,10 @@ async def _act(tx: Transaction, runtime: Runtime, batch: Batch) -> list[dict[str
     await receiving.take_in(runtime, tx.workspace_id, batch.people)
     await news.take_in(runtime, tx.workspace_id, batch.news)
     await hear(runtime, tx.workspace_id, batch.people, batch.reports)
-    return await _apply(tx, batch.reports) if batch.reports else []
+    moved = await _apply(tx, batch.reports) if batch.reports else []
+    told = [(channel, event, STATUSES[event.status]) for channel, event in batch.reports]
+    await receipts.take_in(tx, runtime, told)
+    return moved
 
 
 async def _follow_up(
