@@ -2,6 +2,7 @@
 
 from recado.domain.errors import Unavailable
 from recado.features.campaigns import jobs as campaigns
+from recado.features.checks import jobs as checks
 from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
@@ -54,6 +55,7 @@ def open_runtime() -> Runtime:
         public_url=public_url,
     )
     queue.add("campaigns", campaigns.blueprint(runtime))
+    queue.add("checks", checks.blueprint(runtime))
     queue.add("connections", connections.blueprint(runtime))
     queue.add("contacts", contacts.blueprint(runtime))
     queue.add("dispatch", dispatch.blueprint(runtime))

@@ -16,6 +16,7 @@ RunId = NewType("RunId", int)
 DeliveryId = NewType("DeliveryId", int)
 ConversationId = NewType("ConversationId", int)
 MessageId = NewType("MessageId", int)
+CheckId = NewType("CheckId", int)
 
 
 @dataclass(frozen=True, slots=True, order=True)

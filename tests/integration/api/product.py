@@ -24,6 +24,7 @@ from recado import bootstrap
 from recado.app import create_app
 from recado.domain.ids import WorkspaceId
 from recado.features.campaigns import jobs as campaigns
+from recado.features.checks import jobs as checks
 from recado.features.connections import jobs as connections
 from recado.features.contacts import jobs as contacts
 from recado.features.dispatch import jobs as dispatch
@@ -142,7 +143,10 @@ async def runtime(own_database_url: str, own_redis_url: str) -> AsyncIterator[Ru
         redis=redis.connect(own_redis_url),
         queue=queue,
     )
-    features = (campaigns, connections, contacts, dispatch, inbox, templates, webhooks, wishes)
+    features = (
+        *(campaigns, checks, connections, contacts, dispatch, inbox),
+        *(templates, webhooks, wishes),
+    )
     for feature in features:
         queue.add(feature.__name__.split(".")[-2], feature.blueprint(opened))
     yield opened

@@ -40,6 +40,8 @@ NEEDED = {
     ("POST", "/api/v1/contacts/{contact_id}/opt-out"): OPERATOR,
     ("POST", "/api/v1/contacts/{contact_id}/opt-in"): OPERATOR,
     ("POST", "/api/v1/contacts/import"): OPERATOR,
+    ("POST", "/api/v1/contacts/checks"): OPERATOR,
+    ("POST", "/api/v1/contacts/checks/{check_id}/cancel"): OPERATOR,
     ("POST", "/api/v1/lists"): OPERATOR,
     ("DELETE", "/api/v1/lists/{list_id}"): OPERATOR,
     ("POST", "/api/v1/lists/{list_id}/contacts"): OPERATOR,
@@ -112,6 +114,11 @@ async def ids(
             "INSERT INTO contact_import (workspace_id, filename)"
             " VALUES (current_workspace_id(), 'x.csv') RETURNING id"
         )
+        check = await tx.value(
+            "INSERT INTO number_check (workspace_id, channel_id, next_at)"
+            " VALUES (current_workspace_id(), %(channel)s, now()) RETURNING id",
+            channel=channel,
+        )
         delivery = await factories.failed_delivery(tx, channel, contact)
         await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel, reason="190")
         notification = await tx.value("SELECT max(id) FROM notification")
@@ -123,6 +130,7 @@ async def ids(
         "channel_id": channel,
         "contact_id": contact,
         "import_id": imported,
+        "check_id": check,
         "notification_id": notification,
         "list_id": (await other_api("POST", "lists", {"name": "Deles"}, status=201))["id"],
         "key_id": (await other_api("POST", "api-keys", {"name": "deles"}, status=201))["id"],

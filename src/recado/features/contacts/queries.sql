@@ -83,14 +83,9 @@ FROM asked a WHERE c.workspace_id = current_workspace_id() AND c.id = a.id
 -- may come in any order. A failure counts if its run has failed for this very number after the last
 -- sign of life; what only messages have shown, an earlier sign of life that becomes known late can
 -- undo, but not what a provider has answered since.
-WITH chosen AS (
-    SELECT unnest(%(contacts)s::bigint[]) AS id
-    UNION
-    SELECT id FROM contact
-    WHERE workspace_id = current_workspace_id() AND phone_key = ANY(%(keys)s::text[])
-), person AS MATERIALIZED (
+WITH person AS MATERIALIZED (
     SELECT c.id, c.phone_key, c.wa_status AS status, c.wa_checked_at AS since FROM contact c
-    WHERE c.workspace_id = current_workspace_id() AND c.id IN (SELECT id FROM chosen)
+    WHERE c.workspace_id = current_workspace_id() AND c.id = ANY(%(contacts)s::bigint[])
       AND c.wa_status IS DISTINCT FROM %(known)s
     ORDER BY c.id FOR UPDATE SKIP LOCKED
 ), alive AS (

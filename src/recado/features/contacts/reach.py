@@ -23,17 +23,12 @@ DEAD_AFTER: Final = 2
 
 async def missed(db: Database, workspace_id: WorkspaceId, contacts: Iterable[ContactId]) -> None:
     """Messages to these have just failed as if WhatsApp did not have their numbers."""
-    await _settle(db, workspace_id, contacts, (), known="dead")
+    await _settle(db, workspace_id, contacts, known="dead")
 
 
-async def reached(
-    db: Database,
-    workspace_id: WorkspaceId,
-    contacts: Iterable[ContactId],
-    phone_keys: Iterable[str] = (),
-) -> None:
-    """Messages to these have arrived, and people with these phones have written."""
-    await _settle(db, workspace_id, contacts, phone_keys, known="valid")
+async def reached(db: Database, workspace_id: WorkspaceId, contacts: Iterable[ContactId]) -> None:
+    """Messages to these have arrived, or have come from them."""
+    await _settle(db, workspace_id, contacts, known="valid")
 
 
 async def note(
@@ -75,7 +70,6 @@ async def _settle(
     db: Database,
     workspace_id: WorkspaceId,
     contacts: Iterable[ContactId],
-    phone_keys: Iterable[str],
     *,
     known: str,
 ) -> None:
@@ -84,12 +78,12 @@ async def _settle(
     ``known``: those of whom it is are left alone. Who is being changed by somebody else at this
     moment is weighed another time, so nobody is held up.
     """
-    chosen, keys = sorted(set(contacts)), sorted(set(phone_keys))
-    if not chosen and not keys:
+    chosen = sorted(set(contacts))
+    if not chosen:
         return
     async with db.workspace(workspace_id) as tx:
         rows = await tx.all(
-            SQL["settle_reach"], contacts=chosen, keys=keys, known=known, dead_after=DEAD_AFTER
+            SQL["settle_reach"], contacts=chosen, known=known, dead_after=DEAD_AFTER
         )
         await _leave_out(tx, [row["id"] for row in rows if row["wa_status"] == "dead"])
 

@@ -1,14 +1,14 @@
 """Turning stored callbacks into states of deliveries, in bulk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from recado.domain.ids import CampaignId, ChannelId, ContactId, Reference, RunId, WorkspaceId
-from recado.domain.phones import phone_key
 from recado.features.contacts import reach
 from recado.features.dispatch import leases, progress_feed
 from recado.features.dispatch.finishing import reopen_runs
 from recado.features.dispatch.transactions import short
+from recado.features.inbox import people as whose
 from recado.features.inbox import receipts, receiving
 from recado.features.webhooks import faults, news
 from recado.features.webhooks.poison import described, lies_in_the_data
@@ -190,6 +190,9 @@ async def _note_reach(
     def in_column(name: str) -> list[ContactId]:
         return [ContactId(contact) for row in moved for contact in row[name] or () if contact]
 
-    wrote = {phone_key(event.sender) for _, event in people if isinstance(event, InboundEvent)}
+    wrote: Iterable[ContactId] = ()
+    if found := [whose.of(by, event) for by, event in people if isinstance(event, InboundEvent)]:
+        async with runtime.db.workspace(workspace_id) as tx:
+            wrote = (await whose.look_up(tx, filter(None, found))).values()
     await reach.missed(runtime.db, workspace_id, in_column("dead"))
-    await reach.reached(runtime.db, workspace_id, in_column("reached"), wrote - {""})
+    await reach.reached(runtime.db, workspace_id, [*in_column("reached"), *wrote])

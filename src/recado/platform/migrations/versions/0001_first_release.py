@@ -14,7 +14,7 @@ SQL = Path(__file__).parent.parent
 def upgrade() -> None:
     connection = op.get_bind().connection.driver_connection
     assert connection is not None  # noqa: S101 - online migrations only, see env.py
-    for name in ("schema", "conversations", "consent", "counters", "isolation"):
+    for name in ("schema", "conversations", "consent", "checks", "counters", "isolation"):
         connection.execute((SQL / f"{name}.sql").read_text())
     connection.execute("CREATE SCHEMA procrastinate AUTHORIZATION recado_jobs")
     connection.execute(
