@@ -39,7 +39,7 @@ class Wish(StrEnum):
 WORDS: Final[Mapping[Wish, tuple[str, ...]]] = {
     Wish.OUT: (
         *("SAIR", "PARAR", "STOP", "CANCELAR", "DESCADASTRAR", "REMOVER", "SAIR DA LISTA"),
-        *("PARAR PROMOÇÕES", "UNSUBSCRIBE", "CANCEL", "REMOVE", "STOP ALL", "STOP PROMOTIONS"),
+        *("PARAR PROMOÇÕES", "UNSUBSCRIBE", "STOP ALL", "STOP PROMOTIONS"),
     ),
     Wish.IN: ("VOLTAR", "QUERO RECEBER", "START", "UNSTOP", "SUBSCRIBE"),
 }
