@@ -51,8 +51,17 @@ async def test_who_writes_sair_while_a_campaign_runs_gets_nothing_after_that(
     shown = await product.ended(campaign)
     wishes = await heard(product)
     assert set(wishes) == set(leaving)
-    log = await product.stack.simulator.log(number)
-    for row in log:
+
+    async def answered() -> list[str]:
+        log = await product.stack.simulator.log(number)
+        return [row["to"] for row in log if not row["text"].startswith("Olá")]
+
+    async def all_answered() -> bool:
+        return len(await answered()) >= len(leaving)
+
+    await until(all_answered, "confirmations")
+    assert sorted(await answered()) == sorted(leaving)
+    for row in await product.stack.simulator.log(number):
         if row["to"] in wishes and row["text"].startswith("Olá"):
             assert row["at"] < wishes[row["to"]]["at"] + ON_ITS_WAY
     assert shown["suppressed"] > 5
