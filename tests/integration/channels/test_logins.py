@@ -13,6 +13,8 @@ from tests.integration.api.product import Api, until
 from tests.support.processes import Installation
 
 from recado.bootstrap import open_runtime
+from recado.domain.ids import ChannelId, WorkspaceId
+from recado.features.connections import jobs
 from recado.platform.runtime import Runtime
 
 _instances = itertools.count(1)
@@ -31,6 +33,7 @@ class Line:
     """A channel on an instance of a simulated provider, which calls back."""
 
     runtime: Runtime
+    workspace: WorkspaceId
     provider: str
     api: Api
     simulator: str
@@ -104,7 +107,7 @@ async def line(installation: Installation, request: Any) -> AsyncIterator[Line]:
         config["base_url"] = f"{simulator}/{provider}"
         wanted = {"name": name, "provider": provider, "config": config}
         made = await api("POST", "channels", wanted, status=201)
-        yield Line(runtime, provider, api, simulator, name, made["id"])
+        yield Line(runtime, workspace, provider, api, simulator, name, made["id"])
         await http.post(settings, json={"connect_ms": 1000})
     await runtime.close()
 
@@ -199,6 +202,21 @@ async def test_a_check_that_finds_the_phone_lets_the_channel_go_on(line: Line) -
     await line.becomes("connected")
     assert (await line.api("POST", f"channels/{line.channel}/check"))["status"] == "connected"
     assert (await line.shown())["paused_reason"] is None
+
+
+async def test_a_phone_that_is_back_is_found_though_nobody_has_said_so(line: Line) -> None:
+    await line.phone("open")
+    await line.becomes("connected")
+    async with line.runtime.db.workspace(line.workspace) as tx:
+        await tx.run(
+            "UPDATE channel SET status = 'disconnected', paused_reason = 'disconnected',"
+            " paused_by = 'connection' WHERE id = %(id)s",
+            id=line.channel,
+        )
+    assert await jobs.for_all(line.runtime, "look") >= 1
+    await jobs.look_once(line.runtime, line.workspace, ChannelId(line.channel))
+    shown = await line.shown()
+    assert (shown["status"], shown["paused_reason"]) == ("connected", None)
 
 
 async def test_a_provider_without_phones_connects_none(line: Line) -> None:
