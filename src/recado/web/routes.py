@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from recado.platform.runtime import Runtime
 from recado.web import assets
 from recado.web.campaigns import views as campaigns
+from recado.web.channels import views as channels
 from recado.web.docs import views as docs
 from recado.web.errors import handlers
 from recado.web.login import views as login
@@ -55,6 +56,7 @@ def create_web_app(runtime: Runtime) -> Starlette:
             Route("/", _home, methods=["GET"]),
             *login.routes(),
             *campaigns.routes(),
+            *channels.routes(),
             *docs.routes(),
             Mount(assets.PREFIX, GZipMiddleware(assets.AssetFiles())),
         ],

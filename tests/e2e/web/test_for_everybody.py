@@ -76,6 +76,12 @@ async def test_nothing_keeps_anybody_from_using_the_pages(
     await page.goto("/campaigns")
     assert await axe(page) == [], "the list of campaigns"
     assert await fits(page)
+    await page.get_by_role(
+        "link", name="Canais" if look.language == "pt-BR" else "Channels"
+    ).click()
+    await expect(page.locator("#channels li")).to_have_count(1)
+    assert await axe(page) == [], "the list of channels"
+    assert await fits(page)
     await page.goto("/nothing-here")
     assert await axe(page) == [], "a page that does not exist"
 

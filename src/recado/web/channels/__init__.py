@@ -1,0 +1,1 @@
+"""The list of channels: the numbers, how they are connected, and what their providers think."""
