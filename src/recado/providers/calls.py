@@ -19,12 +19,15 @@ from recado.providers.exchange import (
     Refused,
     Unsure,
 )
-from recado.providers.reading import decoded, retry_after
+from recado.providers.plain import plain
+from recado.providers.reading import decoded
 
 CHECK_TIMEOUT = 10.0  # seconds; a person waits for it
 CALL_TIMEOUT = 30.0
 FAULTY = 400  # and above: HTTP's own word that something is wrong
 TOO_MANY = 429
+_ELSEWHERE = range(300, 400)
+_AT_FAULT = range(400, 500)
 UNSURE = frozenset({ErrorClass.TRANSIENT_UNSURE, ErrorClass.NETWORK_UNSURE})
 _UNREACHED = frozenset({ErrorClass.NETWORK_UNSURE, ErrorClass.NETWORK_NOT_SENT})
 _CAPTIONED = frozenset({"image", "video", "document"})
@@ -102,7 +105,8 @@ def outcome(
 ) -> Outcome:
     """What an answer to a send says, of providers whose errors are words.
 
-    An answer that is not theirs, a page of a server on the way for example, tells nothing.
+    A page of a server on the way tells nothing, unless its status says that the request is at
+    fault: then that came no further.
 
     Args:
         answer: As it came.
@@ -110,17 +114,17 @@ def outcome(
         fault: Classes an answer with one.
     """
     document = decoded(answer.body)
+    if document is None and answer.status in _AT_FAULT:
+        document = {"message": f"HTTP {answer.status}"}
     if document is not None and (document.get("error") or answer.status >= FAULTY):
         found = fault(document, answer)
         return Unsure(found) if found.error_class in UNSURE else Refused(found)
     if document is not None and (accepted := taken(document)):
         return accepted
-    code = f"http_{answer.status}"
-    if answer.status == TOO_MANY:
-        wait = retry_after(answer.headers)
-        return Refused(ProviderFault(code, ErrorClass.THROTTLE_CHANNEL, "Too many requests", wait))
+    if answer.status in _ELSEWHERE:
+        return Refused(_moved(answer))
     detail = f"HTTP {answer.status} without a readable answer"
-    return Unsure(ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail))
+    return Unsure(ProviderFault(f"http_{answer.status}", ErrorClass.NETWORK_UNSURE, detail))
 
 
 async def asked(transport: Transport, request: HttpRequest, *, provider: str, fault: Fault) -> Any:
@@ -131,6 +135,8 @@ async def asked(transport: Transport, request: HttpRequest, *, provider: str, fa
     """
     timeout = CHECK_TIMEOUT if request.method == "GET" else CALL_TIMEOUT
     answer = await ask(transport, request, provider=provider, timeout=timeout)
+    if answer.status in _ELSEWHERE:
+        raise CallFailed(provider, _moved(answer))
     try:
         found = msgspec.json.decode(answer.body)
     except (ValueError, RecursionError) as error:
@@ -142,6 +148,12 @@ async def asked(transport: Transport, request: HttpRequest, *, provider: str, fa
     if said.get("error") or answer.status >= FAULTY:
         raise CallFailed(provider, fault(said, answer))
     return found
+
+
+def _moved(answer: HttpAnswer) -> ProviderFault:
+    """A redirect: it is not followed, as it would take the channel's credentials along."""
+    detail = f"The server's address is another one: {answer.headers.get('location', '')}"
+    return ProviderFault(f"http_{answer.status}", ErrorClass.ACCOUNT, plain(detail))
 
 
 def gone(error: CallFailed) -> Check:

@@ -147,6 +147,11 @@ async def a_dead_number_is_told(stage: Stage) -> None:
 
 
 @promise()
+async def a_wrong_request_is_the_messages_fault(stage: Stage) -> None:
+    await refused(stage, ErrorClass.REQUEST)
+
+
+@promise()
 async def an_account_that_whatsapp_holds_back_is_told(stage: Stage) -> None:
     for error_class in {ErrorClass.ACCOUNT_QUALITY} & stage.row.codes.keys():
         await refused(stage, error_class)

@@ -194,6 +194,7 @@ class Uazapi:
 METAS_CODES = {
     ErrorClass.CONTACT_DEAD: 131026,
     ErrorClass.AUTH: 190,
+    ErrorClass.REQUEST: 100,
     ErrorClass.THROTTLE_CHANNEL: 130429,
     ErrorClass.THROTTLE_PAIR: 131056,
     ErrorClass.OPT_OUT: 131050,
@@ -238,7 +239,11 @@ ROWS = (
             name="evolution",
             played_as="evolution",
             server=Evolution(version),
-            codes={ErrorClass.CONTACT_DEAD: 131026, ErrorClass.AUTH: 190},
+            codes={
+                ErrorClass.CONTACT_DEAD: 131026,
+                ErrorClass.AUTH: 190,
+                ErrorClass.REQUEST: 100,
+            },
             short=True,
             wrong={"api_key": "invalid"},
             bad={"base_url": "evolution:8080", "instance": "loja/1", "api_key": "com espaço"},
@@ -257,6 +262,7 @@ ROWS = (
             ErrorClass.CONTACT_DEAD: 131026,
             ErrorClass.AUTH: 190,
             ErrorClass.ACCOUNT_QUALITY: 463,
+            ErrorClass.REQUEST: 100,
         },
         short=True,
         wrong={"token": "invalid"},

@@ -124,6 +124,30 @@ def test_a_throttle_says_how_long_even_on_a_page_of_a_server_on_the_way() -> Non
     assert (found.fault.error_class, found.fault.retry_after) == (ErrorClass.THROTTLE_CHANNEL, 9.0)
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome", "error_class"),
+    [
+        (301, Refused, ErrorClass.ACCOUNT),
+        (308, Refused, ErrorClass.ACCOUNT),
+        (401, Refused, ErrorClass.AUTH),
+        (404, Refused, ErrorClass.ACCOUNT),
+        (405, Refused, ErrorClass.REQUEST),
+        (408, Unsure, ErrorClass.TRANSIENT_UNSURE),
+        (200, Unsure, ErrorClass.NETWORK_UNSURE),
+        (502, Unsure, ErrorClass.NETWORK_UNSURE),
+        (504, Unsure, ErrorClass.NETWORK_UNSURE),
+    ],
+)
+def test_a_page_of_a_server_on_the_way_says_whether_the_request_came_further(
+    status: int, outcome: type[object], error_class: ErrorClass
+) -> None:
+    page = HttpAnswer(status, {"location": "https://x.uazapi.com"}, b"<html>")
+    found = calls.outcome(page, payloads.taken, errors.of_answer)
+    assert isinstance(found, Refused | Unsure)
+    assert (type(found), found.fault.error_class) == (outcome, error_class)
+    assert found.fault.detail
+
+
 def test_an_accepted_message_is_known_by_its_bare_id() -> None:
     taken = {**MESSAGE, "fromMe": True, "response": {"status": "success"}}
     assert answered(taken, 200) == Accepted("AC98", ANA, HIDDEN)

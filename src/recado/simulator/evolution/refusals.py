@@ -14,7 +14,7 @@ CLOSED = "Connection Closed"
 _UNAUTHORIZED = (0, 190, 401)
 _MISSING = (131026,)
 _TOO_MANY = (4, 429, 80007, 130429, 131056)
-_BAD_REQUEST = (100, 400, 131008, 131009)
+_WRONG_REQUEST = (100, 131008, 131009)
 
 
 class Refusal(Exception):
@@ -101,7 +101,10 @@ def by_fault(fault: Fault, *, jid: str, number: str) -> Refusal:
         refusal = not_on_whatsapp(jid, number)
     elif code in _UNAUTHORIZED:
         refusal = unauthorized()
-    elif code in _BAD_REQUEST:
+    elif code in _WRONG_REQUEST:
+        words = fault.details or 'instance requires property "text"'
+        refusal = bad_request([words], name="schema")
+    elif code == HTTPStatus.BAD_REQUEST:
         refusal = bad_request(fault.details or f"Error: {CLOSED}")
     else:
         status = code if code in range(400, 600) else 500
