@@ -1,16 +1,20 @@
 """What a provider's answers make of deliveries, contacts, campaigns and channels."""
 
 import asyncio
+import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 from tests.integration.dispatch.driving import Number, Simulator, until
 
 from recado.domain.ids import ChannelId, RunId
 from recado.domain.retry import MOST_ATTEMPTS
 from recado.features.channels import service as channels
 from recado.features.dispatch import consequences
+from recado.features.webhooks.applying import apply_waiting
 from recado.platform import clock
 
 
@@ -35,6 +39,29 @@ async def now_due(number: Number) -> None:
 async def channel_row(number: Number) -> dict[str, Any]:
     (row,) = await number.rows("SELECT * FROM channel WHERE id = %(id)s", id=number.channel_id)
     return row
+
+
+async def hear_of_failures(number: Number, deliveries: Sequence[int], code: int) -> None:
+    """Apply one callback that all of these have failed."""
+    statuses = [
+        {
+            "id": f"wamid.{delivery}",
+            "status": "failed",
+            "timestamp": str(int(clock.now().timestamp())),
+            "biz_opaque_callback_data": f"{delivery}.1.1",
+            "errors": [{"code": str(code), "title": "Template is paused"}],
+        }
+        for delivery in deliveries
+    ]
+    change = {"field": "messages", "value": {"statuses": statuses}}
+    entry = {"id": "1", "changes": [change]}
+    await number.execute(
+        "INSERT INTO callback (workspace_id, channel_id, body)"
+        " VALUES (current_workspace_id(), %(channel)s, %(body)s)",
+        channel=number.channel_id,
+        body=json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode(),
+    )
+    await apply_waiting(number.runtime, number.workspace_id)
 
 
 async def attempts(number: Number, run_id: RunId) -> list[int]:
@@ -174,6 +201,40 @@ async def test_a_template_that_is_not_there_pauses_the_campaign_and_not_the_chan
     assert set(await attempts(number, wrong)) == {0}
     assert (await number.run_row(right))["status"] == "completed"
     assert (await channel_row(number))["paused_reason"] is None
+
+
+async def test_held_messages_that_fail_pause_their_campaign_once(
+    number: Number, simulator: Simulator
+) -> None:
+    """Meta holds back what it doubts, and then fails all of it for its template at once."""
+    run_id = await number.run(30)
+    await number.execute(
+        "UPDATE campaign SET content = %(content)s",
+        content=Jsonb({"type": "template", "name": "em_juizo", "language": "pt_BR"}),
+    )
+    await simulator.faults(
+        {"fault": {"kind": "held", "ms": 86_400_000}, "match": {"text_contains": "em_juizo"}}
+    )
+    first = (await number.deliveries(run_id))[0]["id"]
+    await number.execute(
+        "UPDATE delivery SET due_at = now() + interval '1 h' WHERE id >= %(id)s", id=first + 20
+    )
+    await drive(number)
+    assert (await number.run_row(run_id))["held"] == 20
+    rows = await number.deliveries(run_id)
+    assert {(row["status"], row["held"]) for row in rows} == {("sent", True), ("pending", False)}
+    held = [row["id"] for row in rows if row["held"]]
+    await hear_of_failures(number, held[:3], 132015)
+    await hear_of_failures(number, held[3:], 132015)
+    (campaign,) = await number.rows(
+        "SELECT * FROM campaign WHERE id = %(id)s", id=await number.campaign_of(run_id)
+    )
+    assert campaign["paused_reason"].startswith("132015")
+    assert campaign["template_paused_at"] is not None
+    run = await number.run_row(run_id)
+    assert (run["held"], run["failed"], run["pending"]) == (0, 20, 10)
+    (note,) = await number.rows("SELECT kind, times FROM notification")
+    assert note == {"kind": "campaign_paused", "times": 1}
 
 
 async def test_a_contact_that_is_not_there_fails_alone(

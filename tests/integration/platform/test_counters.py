@@ -26,7 +26,8 @@ _COUNTED = ", ".join(f"count(*) FILTER (WHERE d.status = '{state}')" for state i
 _WRONG = f"""
 SELECT r.id FROM run r LEFT JOIN delivery d ON d.workspace_id = r.workspace_id AND d.run_id = r.id
 WHERE r.workspace_id = %(workspace)s
-GROUP BY r.workspace_id, r.id HAVING (r.total, {_STATES}) <> (count(d.id), {_COUNTED})
+GROUP BY r.workspace_id, r.id HAVING (r.total, {_STATES}, r.held)
+    <> (count(d.id), {_COUNTED}, count(*) FILTER (WHERE d.held))
 """
 _ADD = """
 INSERT INTO delivery (workspace_id, run_id, phone, phone_key, status)
@@ -40,7 +41,7 @@ WITH locked AS (
     WHERE workspace_id = %(workspace)s AND phone_key = ANY(%(keys)s) AND status = ANY(%(states)s)
     ORDER BY id FOR UPDATE
 )
-UPDATE delivery d SET status = %(to)s FROM locked
+UPDATE delivery d SET status = %(to)s, held = %(to)s = 'sent' AND NOT d.held FROM locked
 WHERE d.workspace_id = %(workspace)s AND d.id = locked.id
 """
 

@@ -62,4 +62,5 @@ class Run(Base):
     suppressed: Mapped[int] = mapped_column(default=0)
     cancelled: Mapped[int] = mapped_column(default=0)
     expired: Mapped[int] = mapped_column(default=0)
+    held: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[CreatedAt]

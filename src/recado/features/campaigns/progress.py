@@ -110,6 +110,7 @@ def from_counters(
         sent=sent,
         delivered=delivered,
         read=read,
+        held=row["held"],
         **{state: row[state] for state in _STATES},
         per_minute=per_minute,
         success_rate=round(sent / tried, 4) if tried else None,

@@ -123,7 +123,7 @@ ORDER BY t.since DESC, t.id;
 -- name: progress
 SELECT c.id AS campaign_id, c.status, c.paused_reason, c.paused_until, c.content, c.schedule, c.pacing,
        c.fail_over, r.id AS run_id, r.total, r.pending, r.sending, r.sent, r.delivered, r.read,
-       r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.started_at, r.finished_at,
+       r.failed, r.unknown, r.suppressed, r.cancelled, r.expired, r.held, r.started_at, r.finished_at,
        -- Where contacts sleep, the first to wake up says when it goes on.
        CASE WHEN c.schedule #>> '{window,timezone}' = 'contact' AND r.pending > 0 THEN (
            SELECT min(earliest.due_at) FROM (

@@ -223,6 +223,10 @@ class Progress(BaseModel):
     suppressed: int = 0
     cancelled: int = 0
     expired: int = 0
+    held: int = Field(
+        0,
+        description="of those sent, kept back by the provider until it has judged the template",
+    )
     per_minute: float = Field(0, description="messages accepted in the last minute")
     success_rate: float | None = Field(
         None, description="accepted out of accepted, failed and unknown; from 0 to 1"

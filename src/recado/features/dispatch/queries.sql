@@ -308,9 +308,9 @@ WITH outcome AS (
     SELECT * FROM unnest(%(deliveries)s::bigint[], %(parts)s::smallint[], %(numbers)s::smallint[],
         %(results)s::text[], %(statuses)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
         %(classes)s::text[], %(details)s::text[], %(due)s::timestamptz[], %(counted)s::boolean[],
-        %(left)s::boolean[], %(left_at)s::timestamptz[])
+        %(left)s::boolean[], %(left_at)s::timestamptz[], %(held)s::boolean[])
         AS o (delivery_id, part, number, result, status, provider_id, code, class, detail, due_at,
-              counted, has_left, left_at)
+              counted, has_left, left_at, held)
 ), locked AS (
     SELECT d.id, d.run_id, d.status, d.claims, d.parts, a.part, a.number, a.status AS attempt_status
     FROM outcome o
@@ -393,6 +393,7 @@ SET status = change.status,
     due_at = CASE WHEN change.decided AND change.status = 'pending' THEN coalesce(n.due_at, now())
         ELSE d.due_at END,
     next_part = coalesce(w.next_part, d.next_part),
+    held = CASE WHEN change.decided THEN n.held ELSE d.held END,
     error_code = CASE WHEN change.tells THEN n.code ELSE d.error_code END,
     error_class = CASE WHEN change.tells THEN n.class ELSE d.error_class END,
     error_detail = CASE WHEN change.tells THEN n.detail ELSE d.error_detail END,

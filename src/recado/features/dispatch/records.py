@@ -20,6 +20,7 @@ class Result:
 
     ``left``: a request may have reached the provider, and so counts against the channel's caps;
     ``left_at`` is when it was let pass, by Redis' clock, where that is known.
+    ``held``: it was accepted, and the provider keeps it back for now.
     ``due_at``: when the part after an accepted one may leave; ``last_part``: there is none.
     """
 
@@ -30,6 +31,7 @@ class Result:
     status: DeliveryState
     provider_id: str | None = None
     wa_id: str | None = None
+    held: bool = False
     fault: ProviderFault | None = None
     decision: Decision | None = None
     last_part: bool = True
@@ -63,6 +65,7 @@ async def record(
             due=[r.decision.due_at if r.decision else r.due_at for r in results],
             counted=[r.decision.counts if r.decision else True for r in results],
             left=[r.left for r in results],
+            held=[r.held for r in results],
             left_at=[r.left_at for r in results],
             contacts=[r.contact_id for r in results],
             wa_ids=[r.wa_id for r in results],

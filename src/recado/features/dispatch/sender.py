@@ -82,6 +82,7 @@ def _result(ready: Ready, outcome: Outcome) -> Result:
             status=DeliveryState.SENT,
             provider_id=outcome.provider_id,
             wa_id=outcome.wa_id,
+            held=outcome.held,
             last_part=ready.following is None,
             due_at=_follows_at(ready.following),
         )

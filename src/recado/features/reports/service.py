@@ -24,6 +24,7 @@ REPORT_BATCH = 2_000
 REPORT_COLUMNS = (
     "contact_id", "name", "phone", "status", "reason", "attempts", "error_code", "error_class",
     "error_detail", "sent_at", "delivered_at", "read_at", "failed_at", "provider_id",
+    "held",
 )  # fmt: skip
 _TIMES = frozenset({"sent_at", "delivered_at", "read_at", "failed_at"})
 _PEOPLES_WORDS = frozenset({"name", "reason", "error_detail"})
@@ -53,6 +54,7 @@ class DeliveryShown(BaseModel):
     read_at: datetime | None
     failed_at: datetime | None
     provider_id: str | None
+    held: bool = Field(description="accepted, and kept back until its template has been judged")
     parts: int = Field(description="messages that the text came out as")
     parts_sent: int = Field(description="how many of them the provider accepted and has not failed")
 
@@ -123,8 +125,10 @@ def _cells(row: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
     cells = []
     for column in REPORT_COLUMNS:
         value = row[column]
-        if value is None:
+        if value is None or value is False:
             cells.append("")
+        elif value is True:
+            cells.append("true")
         elif column in _TIMES:
             cells.append(value.astimezone(zone).isoformat(timespec="seconds"))
         else:

@@ -122,6 +122,7 @@ WITH report AS (
             THEN 'campaign_cancelled' ELSE d.reason END,
         lane = CASE WHEN change.goes_on THEN 2 ELSE d.lane END,
         due_at = CASE WHEN change.goes_on THEN now() ELSE d.due_at END,
+        held = false,
         sender_id = CASE WHEN change.goes_on THEN d.channel_id ELSE d.sender_id END,
         attempts = CASE WHEN change.goes_on THEN 0 ELSE d.attempts END,
         next_part = CASE WHEN l.parts > 1 AND l.status <> 'sending'

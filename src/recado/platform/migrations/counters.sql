@@ -41,13 +41,15 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_new_deliveries();
 CREATE FUNCTION count_changed_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     WITH change AS (
-        SELECT workspace_id, run_id, status, sum(n)::bigint AS n
+        SELECT workspace_id, run_id, status, sum(n)::bigint AS n,
+               coalesce(sum(n) FILTER (WHERE held), 0)::bigint AS held
         FROM (
-            SELECT workspace_id, run_id, status, 1 AS n FROM new_rows
+            SELECT workspace_id, run_id, status, held, 1 AS n FROM new_rows
             UNION ALL
-            SELECT workspace_id, run_id, status, -1 FROM old_rows
+            SELECT workspace_id, run_id, status, held, -1 FROM old_rows
         ) both_sides
-        GROUP BY workspace_id, run_id, status HAVING sum(n) <> 0
+        GROUP BY workspace_id, run_id, status
+        HAVING sum(n) <> 0 OR coalesce(sum(n) FILTER (WHERE held), 0) <> 0
     ), delta AS (
         SELECT workspace_id, run_id,
                coalesce(sum(n) FILTER (WHERE status = 'pending'), 0) AS pending,
@@ -59,7 +61,8 @@ BEGIN
                coalesce(sum(n) FILTER (WHERE status = 'unknown'), 0) AS unknown,
                coalesce(sum(n) FILTER (WHERE status = 'suppressed'), 0) AS suppressed,
                coalesce(sum(n) FILTER (WHERE status = 'cancelled'), 0) AS cancelled,
-               coalesce(sum(n) FILTER (WHERE status = 'expired'), 0) AS expired
+               coalesce(sum(n) FILTER (WHERE status = 'expired'), 0) AS expired,
+               sum(held) AS held
         FROM change GROUP BY workspace_id, run_id
     ), locked AS (
         SELECT r.workspace_id, r.id FROM run r
@@ -71,7 +74,7 @@ BEGIN
         sent = r.sent + d.sent, delivered = r.delivered + d.delivered, read = r.read + d.read,
         failed = r.failed + d.failed, unknown = r.unknown + d.unknown,
         suppressed = r.suppressed + d.suppressed, cancelled = r.cancelled + d.cancelled,
-        expired = r.expired + d.expired, changed_at = clock_timestamp()
+        expired = r.expired + d.expired, held = r.held + d.held, changed_at = clock_timestamp()
     FROM delta d JOIN locked l ON l.workspace_id = d.workspace_id AND l.id = d.run_id
     WHERE r.workspace_id = d.workspace_id AND r.id = d.run_id;
     RETURN NULL;

@@ -460,6 +460,7 @@ CREATE TABLE run (
     suppressed bigint NOT NULL DEFAULT 0,
     cancelled bigint NOT NULL DEFAULT 0,
     expired bigint NOT NULL DEFAULT 0,
+    held bigint NOT NULL DEFAULT 0,  -- of those that are sent
     changed_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id),
     CONSTRAINT run_number_key UNIQUE (workspace_id, campaign_id, number),
@@ -498,6 +499,7 @@ CREATE TABLE delivery (
     read_at timestamptz,
     failed_at timestamptz,
     discarded_at timestamptz,
+    held boolean NOT NULL DEFAULT false,  -- accepted, and kept back until its template is judged
     PRIMARY KEY (workspace_id, id),
     CONSTRAINT delivery_contact_key UNIQUE (workspace_id, run_id, contact_id),
     CONSTRAINT delivery_phone_key UNIQUE (workspace_id, run_id, phone_key),
