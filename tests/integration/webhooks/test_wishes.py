@@ -35,6 +35,7 @@ from recado.providers.events import InboundEvent
 _ids = itertools.count(1)
 NOON = 1_780_000_000  # seconds, some day
 PENDING = DeliveryState.PENDING
+WANTS_NONE = {"errors": [{"code": 131050, "title": "x", "message": "(131050) x"}]}
 
 
 def said(sender: str, words: str = "SAIR", /, *, at: int = NOON, **more: Any) -> dict[str, Any]:
@@ -54,9 +55,8 @@ def preference(sender: str, value: str, *, at: int = NOON) -> dict[str, Any]:
 
 
 def refused(sent: Sent, *, at: int = NOON) -> dict[str, Any]:
-    fault = {"errors": [{"code": 131050, "title": "x", "message": "(131050) x"}]}
-    told = status("failed", reference=sent.reference(), provider_id=f"wamid.{sent.id}", **fault)
-    return {**told, "timestamp": str(at)}
+    told = status("failed", reference=sent.reference(), provider_id=f"wamid.{sent.id}")
+    return {**told, **WANTS_NONE, "timestamp": str(at)}
 
 
 async def tell(
@@ -271,6 +271,23 @@ async def digits_of(runtime: Runtime, number: Number, sent: Sent) -> str:
             "SELECT phone_key FROM contact WHERE id = %(id)s", id=sent.contact
         )
     return key
+
+
+async def test_an_answer_of_ours_refused_for_an_opt_out_is_one(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits, "oi"))
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run(
+            "INSERT INTO message (workspace_id, conversation_id, channel_id, direction, kind,"
+            " provider_id, status) SELECT workspace_id, id, channel_id, 'out', 'text', 'wamid.O',"
+            " 'sent' FROM conversation WHERE contact_id = %(contact)s",
+            contact=contact,
+        )
+    failed = {**status("failed", provider_id="wamid.O"), **WANTS_NONE}
+    await tell(runtime, number, statuses=[failed])
+    assert (await holds(runtime, number, contact))[1] == "provider_error"
 
 
 async def test_a_report_of_another_number_s_message_opts_nobody_out(

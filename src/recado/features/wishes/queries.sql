@@ -11,7 +11,7 @@ RETURNING value;
 -- name: recipients
 -- Whose messages came back: known by our reference, of the channel that sent it, or by the provider's
 -- id, as their states are; else by the number written to.
-SELECT r.place, a_d.contact_id
+SELECT r.place, whose.contact_id
 FROM unnest(%(channels)s::bigint[], %(deliveries)s::bigint[], %(parts)s::bigint[],
         %(numbers)s::bigint[], %(provider_ids)s::text[], %(keys)s::text[])
     WITH ORDINALITY AS r (channel_id, delivery_id, part, number, provider_id, phone_key, place)
@@ -26,11 +26,16 @@ CROSS JOIN LATERAL (
     WHERE r.delivery_id IS NULL AND p.workspace_id = current_workspace_id()
       AND p.provider_id = r.provider_id
     UNION ALL
+    SELECT v.contact_id FROM message m
+    JOIN conversation v ON v.workspace_id = m.workspace_id AND v.id = m.conversation_id
+    WHERE m.workspace_id = current_workspace_id() AND m.channel_id = r.channel_id
+      AND m.direction = 'out' AND m.provider_id = r.provider_id
+    UNION ALL
     SELECT c.id FROM contact c
     WHERE c.workspace_id = current_workspace_id() AND c.phone_key = r.phone_key
     LIMIT 1
-) a_d
-WHERE a_d.contact_id IS NOT NULL;
+) whose
+WHERE whose.contact_id IS NOT NULL;
 
 -- name: to_confirm
 -- Those of these wishes that hold, said lately in a conversation.
