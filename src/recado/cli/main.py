@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import exc as sqlalchemy_errors
 
 from recado import __version__
-from recado.cli import admin, campaigns, contacts, sending, servers
+from recado.cli import admin, callbacks, campaigns, contacts, sending, servers
 from recado.cli.language import language
 from recado.domain.errors import InvalidInput, RecadoError, Unavailable
 
@@ -45,6 +45,7 @@ servers.add_to(app)
 sending.add_to(app)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(campaigns.app, name="campaign")
+app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(admin.workspace, name="workspace")
 app.add_typer(admin.user, name="user")
 app.add_typer(admin.apikey, name="apikey")

@@ -85,6 +85,12 @@ def _moment(text: str | None, option: str) -> datetime | None:
         raise typer.BadParameter(sentence, param_hint=option) from error
 
 
+def moment_there(text: str | None, option: str, zone: tzinfo) -> datetime | None:
+    """A moment as it was written, in this zone unless it names one; raises BadParameter."""
+    moment = _moment(text, option)
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
+
+
 def _there(moment: datetime | None, zone: tzinfo) -> str | None:
     if moment is None:
         return None

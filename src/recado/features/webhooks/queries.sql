@@ -181,3 +181,38 @@ SELECT c.run_id, r.campaign_id, count(*) AS deliveries, bool_or(c.goes_on) AS go
 FROM changed c
 JOIN run r ON r.workspace_id = %(workspace_id)s AND r.id = c.run_id
 GROUP BY c.run_id, r.campaign_id;
+
+
+-- name: stored_page
+SELECT k.id, k.channel_id, c.name AS channel, c.provider, k.received_at, k.processed_at, k.error,
+    octet_length(k.body) AS bytes
+FROM callback k
+JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
+WHERE k.workspace_id = current_workspace_id()
+  AND (%(before_id)s::bigint IS NULL OR k.id < %(before_id)s)
+  AND (%(channel_id)s::bigint IS NULL OR k.channel_id = %(channel_id)s)
+  AND (%(since)s::timestamptz IS NULL OR k.received_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR k.received_at < %(until)s)
+  AND (%(ids)s::bigint[] IS NULL OR k.id = ANY(%(ids)s))
+  AND (NOT %(errors)s OR k.error IS NOT NULL)
+ORDER BY k.workspace_id, k.id DESC LIMIT %(at_most)s;
+
+-- name: stored
+SELECT k.id, k.body, k.received_at, c.provider FROM callback k
+JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
+WHERE k.workspace_id = current_workspace_id()
+  AND (%(channel_id)s::bigint IS NULL OR k.channel_id = %(channel_id)s)
+  AND (%(since)s::timestamptz IS NULL OR k.received_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR k.received_at < %(until)s)
+  AND (%(ids)s::bigint[] IS NULL OR k.id = ANY(%(ids)s))
+  AND (NOT %(errors)s OR k.error IS NOT NULL)
+ORDER BY k.workspace_id, k.id;
+
+-- name: wait_again
+UPDATE callback k SET processed_at = NULL, error = NULL
+WHERE k.workspace_id = current_workspace_id() AND k.processed_at IS NOT NULL
+  AND (%(channel_id)s::bigint IS NULL OR k.channel_id = %(channel_id)s)
+  AND (%(since)s::timestamptz IS NULL OR k.received_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR k.received_at < %(until)s)
+  AND (%(ids)s::bigint[] IS NULL OR k.id = ANY(%(ids)s))
+  AND (NOT %(errors)s OR k.error IS NOT NULL);
