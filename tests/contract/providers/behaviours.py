@@ -153,8 +153,9 @@ async def a_wrong_request_is_the_messages_fault(stage: Stage) -> None:
 
 @promise()
 async def an_account_that_whatsapp_holds_back_is_told(stage: Stage) -> None:
-    for error_class in {ErrorClass.ACCOUNT_QUALITY} & stage.row.codes.keys():
-        await refused(stage, error_class)
+    if ErrorClass.ACCOUNT_QUALITY not in stage.row.codes:
+        pytest.skip("it has no words for that")
+    await refused(stage, ErrorClass.ACCOUNT_QUALITY)
 
 
 @promise()

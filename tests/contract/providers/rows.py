@@ -195,6 +195,7 @@ METAS_CODES = {
     ErrorClass.CONTACT_DEAD: 131026,
     ErrorClass.AUTH: 190,
     ErrorClass.REQUEST: 100,
+    ErrorClass.ACCOUNT_QUALITY: 131048,
     ErrorClass.THROTTLE_CHANNEL: 130429,
     ErrorClass.THROTTLE_PAIR: 131056,
     ErrorClass.OPT_OUT: 131050,
