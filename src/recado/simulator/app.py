@@ -30,6 +30,11 @@ logger = logging.getLogger(__name__)
 ABORT = "abort"
 
 
+_TOO_DEEP = json_answer(
+    {"error": {"code": 100, "message": "The body is nested too deeply."}}, status=400
+)
+
+
 class App:
     """The simulator as an ASGI 3 application."""
 
@@ -74,7 +79,7 @@ class App:
                 await asyncio.sleep(self.world.settings.latency_ms / 1000)
             return answer
         if first == "_sim":
-            return self._control.handle(request)
+            return self._controlled(request)
         if first == "healthz":
             return Answer(200, b"ok", PLAIN)
         return json_answer(
@@ -89,6 +94,14 @@ class App:
             return json_answer(
                 {"error": {"code": error.code, "message": error.message()}}, status=422
             )
+        except RecursionError:
+            return _TOO_DEEP
+
+    def _controlled(self, request: Request) -> Answer:
+        try:
+            return self._control.handle(request)
+        except RecursionError:
+            return _TOO_DEEP
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
