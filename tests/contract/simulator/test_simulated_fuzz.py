@@ -89,7 +89,7 @@ def test_no_request_however_odd_breaks_the_simulator() -> None:
             assert simulator.call("POST", path, body, headers=headers).status < 405, path
         for _ in range(REQUESTS):
             path, document, headers = chance.choice(asked)
-            body = mutated(document, chance)
-            reply = simulator.call("POST", path, body, headers=headers)
+            bent = mutated(document, chance)
+            reply = simulator.call("POST", path, bent, headers=headers)
             # The server says it in plain text where an exception was not caught.
-            assert not reply.headers["content-type"].startswith("text/plain"), (path, body[:2000])
+            assert not reply.headers["content-type"].startswith("text/plain"), (path, bent[:2000])
