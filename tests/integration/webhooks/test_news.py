@@ -195,6 +195,22 @@ async def test_reinstated_an_account_goes_on_but_for_what_else_is_wrong(account:
     assert await account.told() == ["account_stopped", "account_freed"]
 
 
+async def test_people_hear_of_an_account_though_its_numbers_are_at_fault_already(
+    account: Account,
+) -> None:
+    await account.execute("UPDATE channel SET paused_reason = '131031: locked'")
+    for _ in range(2):
+        await account.says("account_update", **ban("DISABLE"))
+    assert await account.paused() == ["131031: locked"] * 2
+    assert await account.told() == ["account_stopped"]
+    for _ in range(2):
+        await account.says("account_update", NOW + 1, **ban("REINSTATE"))
+    assert await account.paused() == ["131031: locked"] * 2
+    assert await account.told() == ["account_stopped", "account_news"]
+    items = (await account.api("GET", "notifications"))["items"]
+    assert [item["times"] for item in items] == [1, 1]
+
+
 async def test_what_a_person_has_checked_is_not_paused_by_old_news(
     account: Account, runtime: Runtime
 ) -> None:

@@ -400,8 +400,8 @@ def _apply(channel: Channel, answer: Check, asked_at: datetime) -> None:
     channel.connection_at = asked_at
     if answer.portfolio is not None:
         channel.portfolio = answer.portfolio
-        channel.tier = answer.tier
-        channel.tier_at = asked_at
+    if answer.tier is not None:  # any number of people is told as the number's own information
+        channel.tier, channel.tier_at = answer.tier, asked_at
     if answer.status != "connected" and _waits_for_phone(channel):
         channel.paused_reason = f"disconnected: {channel.status_detail or answer.status}"
         channel.paused_until, channel.paused_by = None, "connection"

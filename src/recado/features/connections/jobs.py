@@ -1,5 +1,9 @@
 """Background work on connections: what callbacks did not say, or said and got lost."""
 
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Literal
+
 from procrastinate.blueprints import Blueprint
 
 from recado.domain.errors import NotFound
@@ -9,10 +13,19 @@ from recado.features.connections import numbers
 from recado.features.connections.standing import SQL, Connection, connections
 from recado.platform import clock
 from recado.platform.runtime import Runtime
+from recado.providers.base import Capabilities
 from recado.providers.registry import providers
 from recado.providers.transport import AiohttpTransport
 
 QUEUE = "campaign-notifications"
+LOOKED_FOR = timedelta(days=1)  # who is away for longer is heard of by callback, or by a check
+
+What = Literal["ask", "look"]
+_ABLE: Mapping[What, Callable[[Capabilities], bool]] = {
+    "ask": lambda able: able.number_info,
+    "look": lambda able: able.connects_by_qr,
+}
+_WHOSE: Mapping[What, str] = {"ask": "numbers", "look": "away"}
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
@@ -44,14 +57,11 @@ def blueprint(runtime: Runtime) -> Blueprint:
     return tasks
 
 
-async def for_all(runtime: Runtime, what: str) -> int:
+async def for_all(runtime: Runtime, what: What) -> int:
     """Defer a job for each channel that may have something new to tell; returns how many."""
-    able = {
-        "ask": [one.name for one in providers() if one.capabilities.number_info],
-        "look": [one.name for one in providers() if one.capabilities.connects_by_qr],
-    }[what]
+    able = [one.name for one in providers() if _ABLE[what](one.capabilities)]
     async with runtime.db.system() as tx:
-        rows = await tx.all(SQL["numbers" if what == "ask" else "away"], providers=able)
+        rows = await tx.all(SQL[_WHOSE[what]], providers=able, age=LOOKED_FOR)
         for row in rows:
             await runtime.queue.defer(
                 tx,

@@ -33,26 +33,31 @@ RETURNING c.id, c.status, n.was, n.ends, n.begins;
 
 -- name: stop_account
 -- Until the restriction's end, or a person's check where there is none; never sooner than what is
--- known already of the account.
+-- known already of the account. One that waits for a person goes on waiting for that.
 WITH locked AS (
-    SELECT c.id, c.paused_until, c.paused_by = 'account' AS held,
+    SELECT c.id, c.paused_until, c.account_at, c.paused_by IS NOT DISTINCT FROM 'account' AS held,
         c.paused_reason IS NULL OR c.paused_until IS NOT NULL AS free
     FROM channel c
     WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(channels)s)
-      AND c.deleted_at IS NULL
+      AND c.deleted_at IS NULL AND (c.account_at IS NULL OR c.account_at <= %(at)s)
     ORDER BY c.id FOR UPDATE
 ), change AS (
-    SELECT l.id, l.held, l.paused_until AS was, CASE WHEN %(until)s::timestamptz IS NULL OR (l.held AND l.paused_until IS NULL)
-        THEN NULL ELSE greatest(l.paused_until, %(until)s) END AS until
-    FROM locked l WHERE l.free OR l.held
+    SELECT l.*, l.free OR l.held AS stops,
+        CASE WHEN %(until)s::timestamptz IS NULL OR (l.held AND l.paused_until IS NULL)
+            THEN NULL ELSE greatest(l.paused_until, %(until)s) END AS until
+    FROM locked l
 )
 UPDATE channel c
-SET account_at = %(at)s, paused_reason = %(reason)s, paused_until = n.until, paused_by = 'account',
+SET account_at = %(at)s,
+    paused_reason = CASE WHEN n.stops THEN %(reason)s ELSE c.paused_reason END,
+    paused_until = CASE WHEN n.stops THEN n.until ELSE c.paused_until END,
+    paused_by = CASE WHEN n.stops THEN 'account' ELSE c.paused_by END,
     updated_at = now()
 FROM change n
 WHERE c.workspace_id = %(workspace_id)s AND c.id = n.id
-  AND (c.account_at IS NULL OR c.account_at <= %(at)s)
-RETURNING c.id, c.name, n.held IS NOT TRUE OR n.was IS DISTINCT FROM n.until AS changed;
+RETURNING c.id, c.name,
+    CASE WHEN n.stops THEN NOT n.held OR n.paused_until IS DISTINCT FROM n.until
+        ELSE n.account_at IS DISTINCT FROM c.account_at END AS changed;
 
 -- name: free_account
 WITH locked AS (
@@ -125,4 +130,5 @@ ORDER BY workspace_id, id;
 -- name: away
 SELECT workspace_id, id FROM channel
 WHERE provider = ANY(%(providers)s) AND paused_by = 'connection' AND deleted_at IS NULL
+  AND updated_at > now() - %(age)s
 ORDER BY workspace_id, id;

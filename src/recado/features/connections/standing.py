@@ -127,8 +127,11 @@ async def stop_account(
 
 async def free_account(
     runtime: Runtime, workspace_id: WorkspaceId, channels: Sequence[ChannelId], *, at: datetime
-) -> None:
-    """An account may send again: what its restriction began ends, and nothing else."""
+) -> bool:
+    """An account may send again: what its restriction began ends, and nothing else.
+
+    Returns whether that is news of which people were not told, as nothing had been paused by it.
+    """
     async with short(runtime.db, workspace_id) as tx:
         rows = await tx.all(
             SQL["free_account"], workspace_id=workspace_id, channels=[*channels], at=at
@@ -142,6 +145,7 @@ async def free_account(
                 channels=_names(freed),
             )
             await leases.wake(tx, [ChannelId(row["id"]) for row in freed], clock.now())
+    return bool(rows) and not freed
 
 
 async def tell_of_account(

@@ -106,8 +106,8 @@ async def _of_account(
     channels: Sequence[ChannelId],
     event: AccountEvent,
 ) -> None:
+    kinds = ", ".join(restriction.kind for restriction in event.restrictions)
     if event.stops_sending:
-        kinds = ", ".join(restriction.kind for restriction in event.restrictions)
         because = ": ".join(filter(None, (event.event, kinds or event.ban, event.detail)))
         await standing.stop_account(
             runtime,
@@ -117,10 +117,9 @@ async def _of_account(
             until=event.stopped_until,
             at=event.at,
         )
-    elif event.reinstates:
-        await standing.free_account(runtime, workspace_id, channels, at=event.at)
-    else:
-        kinds = ", ".join(restriction.kind for restriction in event.restrictions)
+    elif not event.reinstates or await standing.free_account(
+        runtime, workspace_id, channels, at=event.at
+    ):
         detail = ", ".join(filter(None, (kinds, event.ban, event.detail)))
         await standing.tell_of_account(
             runtime, workspace_id, channels, event=event.event, detail=detail, at=event.at
