@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from recado import embedded
 from recado.bootstrap import open_runtime
@@ -16,6 +18,15 @@ from recado.providers.transport import AiohttpTransport
 from tests import factories
 from tests.support.folders import clear_leftovers, own_folder
 from tests.support.processes import Installation, free_port
+
+# Nothing is timed, examples neither; and those of CI are the same each time.
+hypothesis.register_profile(
+    "recado",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis.load_profile("recado")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -112,7 +112,7 @@ def test_every_call_answers_as_it_is_described(
 ) -> None:
     @given(case=_cases(operation), there=st.booleans())
     @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+        max_examples=EXAMPLES, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     def call(case: Any, there: bool) -> None:

@@ -208,7 +208,6 @@ def test_no_callback_breaks_a_parser(row: Row) -> None:
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -87,7 +87,7 @@ steps = st.one_of(
         st.tuples(st.booleans(), st.lists(steps, min_size=1, max_size=4)), max_size=8
     )
 )
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 def test_counters_equal_a_recount_after_any_transactions(
     login: Connection,
     transactions: list[tuple[bool, list[tuple[str, int | str, list[str], list[str]]]]],

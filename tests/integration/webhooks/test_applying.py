@@ -25,7 +25,6 @@ REPORTED = [S.SENT, S.DELIVERED, S.READ, S.FAILED]
 ON_THE_WAY = [S.SENDING, S.UNKNOWN, *REPORTED]
 ONCE = settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

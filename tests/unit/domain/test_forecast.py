@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recado.domain.forecast import BUCKET, DAY, HOUR, Forecast, Limit, forecast, pace
@@ -292,7 +292,6 @@ def by_recurrence(
     return left[used_hour:], 0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), pacings, schedules, st.integers(0, 200))
 def test_the_forecast_is_what_going_from_message_to_message_finds(
     messages: int, pacing: Pacing, schedule: Schedule, used_hour: int
@@ -317,7 +316,6 @@ def test_the_forecast_is_what_going_from_message_to_message_finds(
         assert abs(found.ends_at - left[-1]) < timedelta(milliseconds=1)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), pacings, schedules, st.integers(1, 20), st.floats(1, 4))
 def test_every_message_is_accounted_for(
     messages: int, pacing: Pacing, schedule: Schedule, channels: int, requests: float
@@ -393,7 +391,6 @@ def test_a_preset_goes_as_forecast_within_three_hundredths(
     assert_alike(forecast(1500, pacing, schedule, NOW, SAO_PAULO), really, 0.03, 0)
 
 
-@settings(deadline=None)
 @given(
     messages=st.integers(1, 200),
     every=st.integers(1, 60),
@@ -430,7 +427,6 @@ def test_a_paced_campaign_goes_as_forecast_within_a_twentieth(
     assert_alike(found, really, 0.05, 2 + (after_messages or 0))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.none() | st.integers(1, 60), st.none() | st.integers(1, 5))
 def test_limits_by_minute_and_second_are_spread_evenly(
     messages: int, per_minute: int | None, per_second: int | None

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recado.domain.schedules import (
@@ -187,7 +187,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["start_at", "end_at", "window", "repeat", "x"]), json_values)
 )
@@ -242,7 +241,6 @@ def test_a_wait_for_an_opening_after_the_end_lasts_until_the_end() -> None:
     assert decide(Schedule(end_at=end, window=OFFICE), end, SAO_PAULO).verdict is Verdict.EXPIRED
 
 
-@settings(deadline=None)
 @given(
     start=st.none() | st.timedeltas(-3 * DAY, 3 * DAY),
     length=st.none() | st.timedeltas(HOUR, 5 * DAY),
@@ -363,7 +361,6 @@ def test_there_is_no_start_at_or_after_the_end() -> None:
     assert next_start(schedule, MONDAY_NOON + DAY, SAO_PAULO) is None
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(list(Every)),
     st.integers(1, 366),

@@ -4,7 +4,7 @@ import re
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recado.domain.splitting import LONGEST, pause_between, split
@@ -253,7 +253,6 @@ def without_space(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-@settings(deadline=None)
 @given(texts, st.integers(1, 8), st.integers(5, 120))
 def test_nothing_is_lost_but_white_space(text: str, most: int, longest: int) -> None:
     parts = split(text, most, longest=longest)
@@ -265,14 +264,12 @@ def test_nothing_is_lost_but_white_space(text: str, most: int, longest: int) -> 
         assert all(part and part == part.strip() for part in parts)
 
 
-@settings(deadline=None)
 @given(texts, st.integers(2, 8))
 def test_no_word_is_cut_in_a_text_that_can_be_sent(text: str, most: int) -> None:
     parts = split(text, most)
     assert [word for part in parts for word in part.split()] == text.split()
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.text("abcdé", min_size=1, max_size=12), min_size=1, max_size=60),
     st.integers(2, 12),
@@ -311,7 +308,6 @@ GRAPHEMES = [
 ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(GRAPHEMES), min_size=1, max_size=80),
     st.integers(2, 20),

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recado.domain.windows import (
@@ -355,7 +355,6 @@ def as_the_clock_says(window: Window, moment: datetime, tz: tzinfo) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(any_window, moments, zones)
 @example(window("23:30", "00:30"), datetime(2018, 2, 18, 1, 45, tzinfo=UTC), SAO_PAULO)
 def test_a_moment_is_inside_exactly_when_the_clock_on_the_wall_says_so(
@@ -364,7 +363,6 @@ def test_a_moment_is_inside_exactly_when_the_clock_on_the_wall_says_so(
     assert is_open(window, moment, tz) == as_the_clock_says(window, moment, tz)
 
 
-@settings(deadline=None)
 @given(any_window, moments, zones)
 @example(window("02:05", "02:55"), datetime(2026, 3, 8, 5, 0, tzinfo=UTC), NEW_YORK)
 def test_the_next_opening_is_open_and_nothing_before_it_is(
@@ -382,7 +380,6 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(
         at += step
 
 
-@settings(deadline=None)
 @given(any_window, moments, zones)
 def test_a_window_stays_open_until_it_closes(
     window: Window, moment: datetime, tz: ZoneInfo
@@ -400,7 +397,6 @@ def test_a_window_stays_open_until_it_closes(
             at += 7 * MINUTE
 
 
-@settings(deadline=None)
 @given(any_window, moments, zones, st.integers(1, 60))
 def test_the_open_seconds_are_those_of_all_open_minutes(
     window: Window, moment: datetime, tz: ZoneInfo, hours: int
@@ -412,7 +408,6 @@ def test_the_open_seconds_are_those_of_all_open_minutes(
     assert open_seconds(window, since, until, tz) == 60 * minutes
 
 
-@settings(deadline=None)
 @given(any_window, moments, zones)
 def test_stretches_come_in_order_and_apart(window: Window, moment: datetime, tz: ZoneInfo) -> None:
     found = list(spans(window, moment, moment + 21 * DAY, tz))
