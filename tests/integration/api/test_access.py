@@ -9,6 +9,7 @@ from tests import factories
 from tests.integration.api.product import Api
 
 from recado.domain.ids import WorkspaceId
+from recado.features.inbox import outgoing
 from recado.features.notifications.kinds import Kind
 from recado.features.notifications.service import notify
 from recado.features.users.roles import Role
@@ -42,6 +43,8 @@ NEEDED = {
     ("POST", "/api/v1/contacts/import"): OPERATOR,
     ("POST", "/api/v1/contacts/checks"): OPERATOR,
     ("POST", "/api/v1/contacts/checks/{check_id}/cancel"): OPERATOR,
+    ("POST", "/api/v1/conversations/{conversation_id}/messages"): OPERATOR,
+    ("POST", "/api/v1/conversations/{conversation_id}/read"): OPERATOR,
     ("POST", "/api/v1/lists"): OPERATOR,
     ("DELETE", "/api/v1/lists/{list_id}"): OPERATOR,
     ("POST", "/api/v1/lists/{list_id}/contacts"): OPERATOR,
@@ -66,6 +69,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/api/v1/channels/{channel_id}"): {"name": "novo"},
     ("PATCH", "/api/v1/contacts/{contact_id}"): {"name": "Novo"},
     ("PATCH", "/api/v1/campaigns/{campaign_id}"): {"name": "Nova"},
+    ("POST", "/api/v1/conversations/{conversation_id}/messages"): {"type": "text", "text": "Oi"},
     ("PUT", "/api/v1/settings/presets/{name}"): {"perMinute": 5},
     ("POST", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},
     ("DELETE", "/api/v1/lists/{list_id}/contacts"): {"contact_ids": [1]},
@@ -120,6 +124,7 @@ async def ids(
             channel=channel,
         )
         delivery = await factories.failed_delivery(tx, channel, contact)
+        conversation = await outgoing.conversation_of(tx, contact_id=contact, channel_id=channel)
         await notify(tx, Kind.CHANNEL_PAUSED, channel_id=channel, reason="190")
         notification = await tx.value("SELECT max(id) FROM notification")
     await other_api("PUT", "settings/presets/deles", {"perMinute": 5})
@@ -128,6 +133,7 @@ async def ids(
         "campaign_id": (await other_api("POST", "campaigns", campaign, status=201))["id"],
         "delivery_id": delivery,
         "channel_id": channel,
+        "conversation_id": conversation,
         "contact_id": contact,
         "import_id": imported,
         "check_id": check,

@@ -26,6 +26,7 @@ class Contact(Base):
     timezone: Mapped[str | None]
     opted_out_at: Mapped[datetime | None]
     opt_out_source: Mapped[str | None]
+    source: Mapped[str | None]
     wa_status: Mapped[str | None]
     wa_checked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

@@ -136,6 +136,7 @@ class ContactShown(BaseModel):
     wa_checked_at: datetime | None = Field(description="since when that is known")
     opted_out_at: datetime | None
     opt_out_source: str | None
+    source: str | None = Field(description="'inbox': somebody unknown who wrote first")
     created_at: datetime
     updated_at: datetime
 
@@ -158,6 +159,7 @@ class ContactShown(BaseModel):
             wa_checked_at=contact.wa_checked_at,
             opted_out_at=contact.opted_out_at,
             opt_out_source=contact.opt_out_source,
+            source=contact.source,
             created_at=contact.created_at,
             updated_at=contact.updated_at,
         )

@@ -13,6 +13,7 @@ from recado.domain.ids import CampaignId, WorkspaceId
 from recado.features.campaigns import progress
 from recado.features.campaigns.schemas import Progress
 from recado.features.dispatch.progress_feed import CHANNEL
+from recado.features.inbox import feed
 from recado.platform import clock, logging
 from recado.platform.postgres import DATABASE_AWAY
 from recado.platform.runtime import Runtime
@@ -22,6 +23,7 @@ log = logging.get(__name__)
 SHORTEST_INTERVAL = 2.0  # seconds between two messages of a campaign
 UNTOLD_INTERVAL = 10.0  # after so long without news a watched campaign is read all the same
 TICK = 0.1
+MOST_UNTOLD = 100  # conversations that a slow watcher of an inbox may be behind
 
 _Watched = tuple[WorkspaceId, CampaignId]
 
@@ -34,6 +36,7 @@ class LiveHub:
         self._watchers: dict[_Watched, set[asyncio.Queue[Progress]]] = defaultdict(set)
         self._moved: set[_Watched] = set()
         self._told_at: dict[_Watched, float] = {}
+        self._inboxes: dict[WorkspaceId, set[asyncio.Queue[int]]] = defaultdict(set)
 
     @asynccontextmanager
     async def watch(
@@ -57,6 +60,21 @@ class LiveHub:
                 del self._watchers[watched]
                 self._told_at.pop(watched, None)
 
+    @asynccontextmanager
+    async def watch_inbox(self, workspace_id: WorkspaceId) -> AsyncIterator[asyncio.Queue[int]]:
+        """A queue that gets the id of each conversation with news, until the context is left.
+
+        A slow watcher misses the oldest.
+        """
+        queue: asyncio.Queue[int] = asyncio.Queue(maxsize=MOST_UNTOLD)
+        self._inboxes[workspace_id].add(queue)
+        try:
+            yield queue
+        finally:
+            self._inboxes[workspace_id].discard(queue)
+            if not self._inboxes[workspace_id]:
+                del self._inboxes[workspace_id]
+
     async def run(self) -> None:
         """Listen and tell, for as long as the process lives."""
         await asyncio.gather(self._listen(), self._tell())
@@ -65,17 +83,29 @@ class LiveHub:
         while True:
             try:
                 async with self._runtime.redis.pubsub() as subscription:
-                    await subscription.subscribe(CHANNEL)
+                    await subscription.subscribe(CHANNEL, feed.CHANNEL)
                     self._moved.update(self._watchers)
                     while True:
                         message = await subscription.get_message(
                             ignore_subscribe_messages=True, timeout=5
                         )
-                        if message is not None:
+                        if message is None:
+                            continue
+                        if message["channel"] == feed.CHANNEL:
+                            self._pass_on(message["data"])
+                        else:
                             self._note(message["data"])
             except (RedisError, OSError) as error:
                 log.warning("live progress waits for Redis", error=str(error))
                 await asyncio.sleep(1)
+
+    def _pass_on(self, data: str) -> None:
+        news = json.loads(data)
+        for queue in self._inboxes.get(WorkspaceId(news["workspace_id"]), ()):
+            for conversation in news["conversation_ids"]:
+                if queue.full():
+                    queue.get_nowait()
+                queue.put_nowait(conversation)
 
     def _note(self, data: str) -> None:
         news = json.loads(data)
