@@ -23,12 +23,15 @@ from tests.support.statements import counting
 
 from recado.domain.deliveries import DeliveryState
 from recado.domain.ids import ContactId, WorkspaceId
-from recado.features.contacts import service
+from recado.domain.optout import Wish
+from recado.domain.phones import phone_key
+from recado.features.contacts import consent, service
 from recado.features.contacts.schemas import NewContact
 from recado.features.gates.service import contact_gate
 from recado.features.webhooks.applying import apply_waiting
 from recado.features.wishes import confirming
 from recado.features.wishes.hearing import hear
+from recado.platform import clock
 from recado.platform.runtime import Runtime
 from recado.providers.events import InboundEvent
 
@@ -550,3 +553,21 @@ async def test_opt_outs_heard_side_by_side_are_answered_once(
     await finish_jobs()
     assert len(await answers(runtime, number, contact)) == 1
     assert (await holds(runtime, number, contact))[0] == now
+
+
+async def test_a_wish_of_a_contact_that_is_deleted_meanwhile_is_not_lost(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    await api("DELETE", f"contacts/{contact}", status=204)
+    lost = consent.Said(
+        contact_id=contact,
+        person=phone_key(digits),
+        wish=Wish.OUT,
+        source=consent.Source.KEYWORD,
+        at=datetime.fromtimestamp(NOON, UTC),
+    )
+    async with runtime.db.workspace(number.workspace) as tx:
+        assert (await consent.record(tx, [lost], now=clock.now())).turned == []
+    again = await api("POST", "contacts", {"phone": f"+{digits}"}, status=201)
+    assert await holds(runtime, number, again["id"]) == (NOON, "keyword")

@@ -42,7 +42,8 @@ class Said:
 
     Attributes:
         contact_id: Whose it is; None of somebody who is no contact yet.
-        person: The digits (folded) or the provider's own id of such a one.
+        person: The digits (folded) or the provider's own id: under it the wish of somebody is kept
+            who is no contact, or no longer.
         wish: What it is.
         source: From where we have it.
         at: When it was said, by the clock of whoever told us; what lies ahead was said now.
@@ -97,7 +98,7 @@ class Outcome:
 
 
 async def record(tx: Transaction, said: Sequence[Said], *, now: datetime) -> Outcome:
-    """Keep what some people want, and have it hold; known news and lost contacts are passed over.
+    """Keep what some people want, and have it hold; what is known already is passed over.
 
     A handful of statements for any number of them.
     """

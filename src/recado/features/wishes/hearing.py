@@ -52,7 +52,7 @@ class _Spoken:
         name = event.message_id or f"{self.person.alone}:{event.at.isoformat()}"
         return Said(
             contact_id=contact,
-            person=None if contact else self.person.alone,
+            person=self.person.alone,
             wish=self.wish,
             source=self.source,
             at=event.at if event.at > LONG_AGO else clock.now(),
