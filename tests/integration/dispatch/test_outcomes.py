@@ -192,10 +192,11 @@ async def test_a_template_that_is_not_there_pauses_the_campaign_and_not_the_chan
     await simulator.faults(refusal(132001, match={"text_contains": "errada"}))
     await drive(number)
     (campaign,) = await number.rows(
-        "SELECT status, paused_reason FROM campaign WHERE id = %(id)s",
+        "SELECT status, paused_reason, template_paused_at FROM campaign WHERE id = %(id)s",
         id=await number.campaign_of(wrong),
     )
     assert campaign["status"] == "paused"
+    assert campaign["template_paused_at"] is not None
     assert campaign["paused_reason"].startswith("132001")
     assert await number.statuses(wrong) == {"pending": 100}
     assert set(await attempts(number, wrong)) == {0}

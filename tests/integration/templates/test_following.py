@@ -10,7 +10,7 @@ from tests.integration.api.product import Api, FinishJobs
 from tests.integration.templates.playing import Account, template
 
 from recado.domain.ids import CampaignId, RunId
-from recado.features.campaigns import jobs
+from recado.features.campaigns import jobs, template_pauses
 from recado.features.dispatch import consequences
 from recado.platform import clock
 from recado.platform.runtime import Runtime
@@ -150,14 +150,14 @@ async def test_a_refusal_for_the_template_waits_for_the_template_too(
     runtime: Runtime,
     finish_jobs: FinishJobs,
 ) -> None:
-    """Meta refuses before it says that the template is paused; the list is asked for at once."""
+    """Meta refuses before it says that the template is paused."""
     async with runtime.db.workspace(account.workspace) as tx:
         run = RunId(await tx.value("SELECT id FROM run"))
     now = clock.now()
     await consequences.pause_run(
         runtime, account.workspace, run, "132015: Template is paused", template_at=now
     )
-    await finish_jobs()  # where the list still has it as approved
+    await template_pauses.follow(runtime, account.workspace)  # the list has it as approved still
     found = await progress(api, campaign)
     assert (found["status"], found["paused_reason"]) == ("paused", "132015: Template is paused")
     account.lists(template("aviso", status="PAUSED"))

@@ -106,6 +106,20 @@ async def test_a_list_is_asked_for_again_when_it_is_due(
     assert set(await account.stored()) == {"novo"}
 
 
+async def test_news_of_a_template_that_nobody_knows_bring_the_list(
+    account: Account, runtime: Runtime, finish_jobs: FinishJobs
+) -> None:
+    await finish_jobs()
+    account.lists(template("aviso"), template("novo"))
+    await account.hears(runtime, account.news("novo", "APPROVED", after=1))
+    await finish_jobs()
+    assert set(await account.stored()) == {"aviso"}
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    with clock.driven_by(partial(datetime.fromtimestamp, later.timestamp(), UTC)):
+        await sweep(runtime, finish_jobs)
+    assert set(await account.stored()) == {"aviso", "novo"}
+
+
 async def test_a_provider_that_asks_for_a_pause_gets_it(
     api: Api, runtime: Runtime, finish_jobs: FinishJobs
 ) -> None:

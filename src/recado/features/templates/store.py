@@ -19,6 +19,7 @@ from recado.providers.exchange import TemplateInfo
 SQL = load(__package__ or "")
 EVERY: Final = timedelta(hours=6)
 """How long a list is good for where callbacks tell of what changes."""
+SOON: Final = timedelta(seconds=30)
 FOLLOW: Final = "campaigns:follow_templates"
 SYNC: Final = "templates:sync"
 _AFTER_PAUSE = timedelta(minutes=1)
@@ -70,11 +71,17 @@ async def defer_following(tx: Transaction, runtime: Runtime) -> None:
 
 
 async def hasten(
-    tx: Transaction, runtime: Runtime, at: datetime, list_id: int | None = None
+    tx: Transaction, runtime: Runtime, now: datetime, list_id: int | None = None
 ) -> None:
-    """Have a list of the workspace, or all of them, asked for by now; what is held back waits."""
+    """Have a list of the workspace, or all of them, asked for soon; what is held back waits.
+
+    Not at once: news come in swarms, and an account may ask Meta for few lists an hour.
+    """
+    at = now + SOON
     await tx.run(SQL["hasten"], workspace_id=tx.workspace_id, list_id=list_id, at=at)
-    await defer_sync(tx, runtime)
+    await runtime.queue.defer(
+        tx, SYNC, at=at, once=f"templates soon {tx.workspace_id}", workspace_id=tx.workspace_id
+    )
 
 
 async def known(
