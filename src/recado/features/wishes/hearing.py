@@ -92,6 +92,10 @@ async def hear(
         ]
         if not said:
             return
+        # Shut out before it is on record, so that nothing leaves between the two. Where it turns
+        # out not to hold, whoever meets the gate asks PostgreSQL, and opens it again.
+        out = [one.contact_id for one in said if one.wish is Wish.OUT and one.contact_id]
+        await gates.close_contacts(runtime.redis, workspace_id, out, "opted_out")
         outcome = await consent.record(tx, said, now=clock.now())
         answered = [turn.change_id for turn in outcome.turned if turn.change_id is not None]
         await confirming.defer(runtime, tx, saved, answered)
