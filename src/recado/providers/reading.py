@@ -13,6 +13,7 @@ import msgspec
 from recado.platform import clock
 from recado.providers.plain import LONGEST_ID, plain
 
+LONGEST_WAIT = 86_400.0  # seconds; what asks for more has made a mistake
 LONGEST_TEXT = 65_536  # characters; WhatsApp's own limit, far above what an API may send
 LONGEST_PICTURE = 100_000  # characters; a code to scan has some ten thousand
 MILLISECONDS_FROM = 10**12  # a timestamp this large is in milliseconds, as some have been
@@ -107,13 +108,13 @@ def point(north: object, east: object) -> tuple[float, float] | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from Retry-After; header names in lower case."""
+    """Seconds to wait, a day at most, from Retry-After; header names in lower case."""
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
-        return float(value)
+        return min(float(value), LONGEST_WAIT)
     if value.isascii() and value.isdigit():
-        return float(value[:9])
-    return _until(value, headers.get("date", "")) or None
+        return LONGEST_WAIT
+    return min(_until(value, headers.get("date", "")) or 0.0, LONGEST_WAIT) or None
 
 
 def _until(moment: str, date: str) -> float | None:

@@ -78,6 +78,26 @@ def test_every_listed_code_has_exactly_the_class_listed(
                 assert isinstance(found, Refused)
 
 
+@pytest.mark.parametrize(("code", "error_class", "retry"), codes())
+def test_every_listed_code_has_its_class_in_callbacks_too(
+    code: int, error_class: str, retry: str
+) -> None:
+    del retry
+    for written in (code, str(code)):
+        error = {"code": written, "title": "x", "error_data": {"details": "why"}}
+        value = {
+            "statuses": [{"id": "a", "status": "failed", "errors": [error]}],
+            "messages": [{"from": "5511999990001", "type": "unsupported", "errors": [error]}],
+            "errors": [error],
+        }
+        entry = {"id": "1", "changes": [{"field": "messages", "value": value}]}
+        found: list[Any] = webhook.parse(msgspec.json.encode({"entry": [entry]}), ARRIVED)
+        assert len(found) == 3
+        for event in found:
+            assert event.fault.error_class is ErrorClass(error_class)
+            assert (event.fault.code, event.fault.detail) == (str(code), "why")
+
+
 def test_every_code_of_ours_is_a_listed_one() -> None:
     assert set(errors.CLASS_OF) == {code for code, _, _ in codes()}
 

@@ -176,7 +176,15 @@ def test_a_throttle_says_how_long() -> None:
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "²"}, None),
-        ({"retry-after": "9" * 5000}, 999_999_999.0),
+        ({"retry-after": "9" * 5000}, 86_400.0),
+        ({"retry-after": "999999999"}, 86_400.0),
+        ({"retry-after": "Fri, 21 Oct 9999 07:28:00 GMT"}, 86_400.0),
+        (
+            {"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": 1e308}]}'},
+            86_400.0,
+        ),
+        ({"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": "5"}]}'}, 300.0),
+        ({"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": true}]}'}, None),
         (
             {
                 "x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": 5},'

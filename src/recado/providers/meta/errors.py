@@ -72,19 +72,19 @@ def is_metas(error: object) -> bool:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from Retry-After or from Meta's usage header (minutes)."""
+    """Seconds to wait, a day at most: from Retry-After or from Meta's usage header (minutes)."""
     if (seconds := reading.retry_after(headers)) is not None:
         return seconds
     usage = decoded(headers.get("x-business-use-case-usage", "").encode())
-    minutes = [
-        float(entry["estimated_time_to_regain_access"])
-        for entries in (usage or {}).values()
-        if isinstance(entries, list)
-        for entry in entries
-        if isinstance(entry, dict)
-        and isinstance(entry.get("estimated_time_to_regain_access"), int | float)
-    ]
-    return max(minutes) * 60 if minutes and max(minutes) > 0 else None
+    minutes = max(
+        (
+            _number(entry.get("estimated_time_to_regain_access"))
+            for entries in (usage or {}).values()
+            for entry in reading.objects(entries)
+        ),
+        default=0,
+    )
+    return min(minutes, reading.LONGEST_WAIT / 60) * 60 if minutes > 0 else None
 
 
 def _number(value: object) -> int:
