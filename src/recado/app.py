@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recado import __version__
 from recado.api import (
+    callbacks,
     campaign_settings,
     campaigns,
     channel_login,
@@ -53,6 +54,7 @@ RESOURCES = (
         channels,
         channel_login,
         channel_provider,
+        callbacks,
         number_checks,
         contacts,
         conversations,

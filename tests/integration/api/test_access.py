@@ -42,6 +42,8 @@ NEEDED = {
     ("POST", "/api/v1/contacts/{contact_id}/opt-in"): OPERATOR,
     ("POST", "/api/v1/contacts/import"): OPERATOR,
     ("POST", "/api/v1/contacts/checks"): OPERATOR,
+    ("GET", "/api/v1/callbacks"): ADMIN,
+    ("POST", "/api/v1/callbacks/replay"): ADMIN,
     ("POST", "/api/v1/contacts/checks/{check_id}/cancel"): OPERATOR,
     ("POST", "/api/v1/conversations/{conversation_id}/messages"): OPERATOR,
     ("POST", "/api/v1/conversations/{conversation_id}/read"): OPERATOR,

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from tests.integration.api.product import Api, FinishJobs
 from tests.integration.platform.catalogue import tenant_tables
 from tests.integration.webhooks.calling import Number, body, change, send, states, status
 
@@ -169,3 +170,26 @@ async def test_what_they_say_is_shown_without_doing_any_of_it(
     ]
     assert (found[0]["status"], found[0]["reference"]) == ("read", sent.reference())
     assert await states(runtime, number, [sent]) == ["sending"]
+
+
+async def test_an_admin_lists_callbacks_and_has_them_applied_again(
+    runtime: Runtime, number: Number, api: Api, finish_jobs: FinishJobs
+) -> None:
+    sent = await send(runtime, number, DeliveryState.SENT)
+    told = await keep(
+        runtime, number, body(change(number, status("read", provider_id="wamid.api")))
+    )
+    broken = await keep(runtime, number, b"{")
+    await apply_waiting(runtime, number.workspace)
+    async with runtime.db.workspace(number.workspace) as tx:
+        await tx.run("UPDATE part SET provider_id = 'wamid.api'")
+    listed = await api("GET", "callbacks", channel=number.channel, limit=1)
+    assert [one["id"] for one in listed["items"]] == [broken]
+    rest = await api("GET", "callbacks", cursor=listed["next_cursor"])
+    assert [(one["id"], one["error"]) for one in rest["items"]] == [(told, None)]
+    nothing = await api("POST", "callbacks/replay", {}, status=422)
+    assert nothing["error"]["code"] == "no_callbacks_chosen"
+    since = "2026-01-01T00:00:00Z"
+    assert await api("POST", "callbacks/replay", {"since": since}, status=202) == {"callbacks": 2}
+    await finish_jobs()
+    assert await states(runtime, number, [sent]) == ["read"]

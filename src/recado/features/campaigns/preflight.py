@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -17,7 +16,7 @@ from recado.features.campaigns.models import Campaign
 from recado.features.campaigns.outlook import Outlook
 from recado.features.templates import checking
 from recado.platform.postgres import Row, Transaction
-from recado.providers.registry import UnknownProvider, provider
+from recado.providers.registry import provider
 
 SAMPLE = 50
 
@@ -120,9 +119,7 @@ def _is_official(channel: Row) -> bool:
 
 
 def _can_check(channel: Row) -> bool:
-    with suppress(UnknownProvider):
-        return provider(channel["provider"]).capabilities.number_check
-    return False
+    return provider(channel["provider"]).capabilities.number_check
 
 
 def _new_channels(
