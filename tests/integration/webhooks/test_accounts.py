@@ -2,10 +2,11 @@
 
 import itertools
 import json
+import time
 
 import aiohttp
 import pytest
-from tests.integration.api.product import Api
+from tests.integration.api.product import Api, FinishJobs
 from tests.integration.webhooks.calling import (
     Number,
     callback,
@@ -118,6 +119,32 @@ async def test_a_channel_that_moves_or_goes_takes_its_account_along(
     await api("DELETE", f"channels/{number.channel}", status=204)
     assert await address.call(http, callback(entry(NEWS, account=new))) == 200
     assert await channels_told(runtime, workspace) == [number.channel]
+
+
+async def test_a_ban_pauses_the_account_s_channels_and_nobody_else_s(
+    api: Api,
+    workspace: WorkspaceId,
+    other_api: Api,
+    other_workspace: WorkspaceId,
+    finish_jobs: FinishJobs,
+) -> None:
+    account = str(next(_accounts))
+    mine = [await connect(api, workspace, account=account) for _ in range(2)]
+    bystander = await connect(api, workspace)
+    claimer = await connect(other_api, other_workspace, account=account, app_secret=OTHER_SECRET)
+    event = {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}
+    banned = entry(of_account("account_update", **event), account=account, at=int(time.time()))
+    assert await mine[0].call(api.http, callback(banned), at=claimer.path) == 200
+    await finish_jobs()
+    paused = {
+        number.channel: (await caller("GET", f"channels/{number.channel}"))["paused_reason"]
+        for caller, number in [*((api, one) for one in [*mine, bystander]), (other_api, claimer)]
+    }
+    because = "DISABLED_UPDATE: DISABLE"
+    assert [paused[number.channel] for number in mine] == [because, because]
+    assert (paused[bystander.channel], paused[claimer.channel]) == (None, None)
+    kinds = [item["kind"] for item in (await api("GET", "notifications"))["items"]]
+    assert kinds == ["account_stopped"]
 
 
 async def test_a_forged_word_on_an_account_is_refused(

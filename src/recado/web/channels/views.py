@@ -83,7 +83,7 @@ async def index(request: Request) -> Response:
             number=channel.display_number or "",
             dot=_DOTS[state],
             status=words(STATUS, state),
-            detail=channel.paused_reason or channel.status_detail or "",
+            detail=channel.paused_reason or _beside(channel),
             until=channel.paused_until if channel.paused_reason else None,
             quality=words(QUALITY, channel.quality or ""),
             tier=channel.tier,
@@ -97,6 +97,12 @@ async def index(request: Request) -> Response:
         next=f"/channels?after={shown[-1].id}" if len(found) > PER_PAGE else None,
         later=after is not None,
     )
+
+
+def _beside(channel: Channel) -> str:
+    """What the provider says of the state, where that is more than its name."""
+    detail = channel.status_detail or ""
+    return "" if detail.lower() == channel.status else detail
 
 
 def _only_paused(channel: Channel) -> bool:
