@@ -198,36 +198,44 @@ async def test_an_answer_takes_the_first_place_that_is_free_and_no_limit_is_brok
     campaign, answers = Driven(redis, tenant), Driven(redis, tenant, first=True)
     await open_books(redis, tenant, path)
     person, answered, sent = somebody(chance, numbers), 0, 0
-    waiting: dict[MessageId, int] = {}  # answer → when it asks again
+    waiting: dict[MessageId, int] = {}  # answer → when it was told to ask again
+
+    async def answer(message: MessageId, now: int) -> None:
+        nonlocal answered
+        one = Asking(MessageReference(message, now), RUN, ContactId(chance.randint(1, 9)))
+        grant = await answers.reserve([one], {RUN: path})
+        assert bool(grant.granted) == model.may(one, now)
+        if grant.granted:
+            model.leaves(one, now)
+            waiting.pop(message, None)
+            answered += 1
+        else:
+            waiting[message] = now + round(grant.held[0].seconds * SECOND)
+
+    async def send(now: int) -> None:
+        nonlocal sent
+        asking = [person() for _ in range(3)]
+        kept = any(due + PATIENCE > now for due in waiting.values())
+        grant = await campaign.reserve(asking, {RUN: path})
+        for place, one in enumerate(asking):
+            may = model.may(one, now) and not kept
+            assert (place in grant.granted) == may, (now, one, waiting)
+            if may:
+                model.leaves(one, now)
+                sent += 1
+        assert not kept or grant.ahead[RUN].seconds > 0
+
     for number in range(400):
         campaign.now += chance.choice(STEPS[name][:4]) // 4
         answers.now = now = campaign.now
         model.forget(now)
+        if chance.random() < 0.5:
+            await send(now)
         if chance.random() < 0.03:
-            waiting[MessageId(number)] = now
-        for message, due in [*waiting.items()]:
-            if due > now:
-                continue
-            one = Asking(MessageReference(message, now), RUN, ContactId(chance.randint(1, 9)))
-            grant = await answers.reserve([one], {RUN: path})
-            assert bool(grant.granted) == model.may(one, now)
-            if grant.granted:
-                model.leaves(one, now)
-                del waiting[message]
-                answered += 1
-            else:
-                waiting[message] = now + round(grant.held[0].seconds * SECOND)
-        asking = [person() for _ in range(3)]
-        grant = await campaign.reserve(asking, {RUN: path})
-        assert not (grant.granted and waiting), (now, waiting)
-        for place, one in enumerate(asking):
-            may = model.may(one, now) and not waiting
-            assert (place in grant.granted) == may, (now, one)
-            if may:
-                model.leaves(one, now)
-                sent += 1
-        if waiting:
-            assert grant.ahead[RUN].seconds > 0
+            await answer(MessageId(number), now)
+        for message in [one for one, due in waiting.items() if due <= now]:
+            await answer(message, now)
+        await send(now)
     assert answered > 5
     assert sent > 20
 
