@@ -172,7 +172,7 @@ async def call(
         sys.executable, str(script), str(plan), str(results)
     )
     web, memory, restart = psutil.Process(opened.processes[1].pid), [], (0.0, 0.0)
-    before = seconds_of(web)
+    before, (_, applying) = seconds_of(web), opened.cpu()
     half = begin + len(calls) / rate / 2
     while caller.returncode is None:
         memory.append(web.memory_info().rss)
@@ -181,7 +181,13 @@ async def call(
             restart = (from_, time.time())
         await asyncio.sleep(0.2)
     used = seconds_of(web) - before
-    print(f"processor of the web process: {used / len(calls) * 1000:.2f} s for 1,000 callbacks")
+    applying = opened.cpu()[1] - applying
+    took, thousand = time.time() - begin, len(calls) / 1000
+    print(
+        f"all taken within {took:.1f} s; processor for 1,000 callbacks: {used / thousand:.2f} s of"
+        f" the web process, {applying / thousand:.2f} s of the one that applies them;"
+        f" load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
     rows = [tuple(json.loads(line)) for line in results.read_text().splitlines()]
     return Tries(rows, restart, memory)
 
