@@ -14,12 +14,16 @@ from recado.features.webhooks.applying import apply_waiting
 from recado.platform.runtime import Runtime
 
 UNDELIVERABLE = {"errors": [{"code": 131026, "title": "Message undeliverable"}]}
-NOW = int(time.time())
+
+
+def moment(at: int) -> str:
+    """So many seconds before or after now, as Meta writes it."""
+    return str(int(time.time()) + at)
 
 
 def told(word: str, sent: Sent, at: int, **more: Any) -> dict[str, Any]:
-    """A state reported of a message, so many seconds before or after now."""
-    return status(word, reference=sent.reference(), **more) | {"timestamp": str(NOW + at)}
+    """A state reported of a message."""
+    return status(word, reference=sent.reference(), **more) | {"timestamp": moment(at)}
 
 
 def missed(sent: Sent, at: int) -> dict[str, Any]:
@@ -48,7 +52,12 @@ async def written(runtime: Runtime, number: Number, sent: Sent, at: int) -> None
     """A message from the person."""
     async with runtime.db.workspace(number.workspace) as tx:
         phone = await tx.value("SELECT phone FROM contact WHERE id = %(id)s", id=sent.contact)
-    message = {"from": phone[1:], "id": f"wamid.{at}", "timestamp": str(NOW + at), "type": "text"}
+    message = {
+        "from": phone[1:],
+        "id": f"wamid.{at}",
+        "timestamp": moment(at),
+        "type": "text",
+    }
     told = change(number)
     told["value"]["messages"] = [message | {"text": {"body": "oi"}}]
     await report(runtime, number, told)
