@@ -48,7 +48,7 @@ class Phone:
     async def told(self) -> Any:
         """The instance as its server knows it."""
         found = await self.control("channels")
-        return next(one for one in found if one["channel"] == self.name)
+        return next(one for one in found if one.get("channel") == self.name)
 
 
 @pytest.fixture(params=["evolution", "uazapi"])
