@@ -14,6 +14,7 @@ from recado.domain import errors
 from recado.domain.errors import RecadoError
 from recado.features.campaigns.schemas import UNNAMED
 from recado.platform import i18n, logging, outages
+from recado.platform.i18n import mark
 from recado.platform.postgres import DATABASE_AWAY
 
 log = logging.get(__name__)
@@ -30,6 +31,19 @@ STATUSES: list[tuple[type[RecadoError], int]] = [
     (errors.Unavailable, 503),
 ]
 _BY_STATUS: dict[int, type[RecadoError]] = {status: kind for kind, status in STATUSES}
+
+
+# What pydantic says most often, for translation; its other words stay as they are.
+_PREFIX = "Value error, "
+_OFTEN = (
+    mark("Field required"),
+    mark("Extra inputs are not permitted"),
+    mark("Input should be a valid string"),
+    mark("Input should be a valid integer"),
+    mark("Input should be a valid dictionary"),
+    mark("Input should be a valid list"),
+    mark("String should have at least 1 character"),
+)
 
 
 class Problem(BaseModel):
@@ -64,7 +78,10 @@ def answer(request: Request, error: RecadoError) -> Response:
     translator = i18n.translator(language)
     body: dict[str, object] = {"code": error.code, "message": translator.error(error)}
     if error.fields:
-        body["fields"] = {path: translator.gettext(why) for path, why in error.fields.items()}
+        body["fields"] = {
+            path: translator.gettext(why.removeprefix(_PREFIX))
+            for path, why in error.fields.items()
+        }
     headers = {}
     if isinstance(error, errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after)

@@ -129,16 +129,25 @@ def _run(wishes: Wishes, home: Path, console: Console, stack: ExitStack) -> None
         }
         typer.echo(json.dumps(ready))
         sys.stdout.flush()
-    say(f"[bold green]{words.gettext('Recado is up:')}[/] {url}")
-    say("  " + words.gettext("e-mail: {email}", email=f"[bold]{access.email}[/]"))
-    say("  " + words.gettext("password: {password}", password=f"[bold]{access.password}[/]"))
-    say("  " + words.gettext("API key: {key}", key=access.api_key))
+    _introduce(say, access, url, simulator_url)
     if wishes.demo:
         _demonstrate(console, children, url)
     say(words.gettext("Ctrl-C stops everything; the data stays in {home}", home=home))
     while True:
         time.sleep(0.2)
         children.watch_once()
+
+
+def _introduce(
+    say: Callable[[str], None], access: demo.Access, url: str, simulator_url: str | None
+) -> None:
+    words = language()
+    say(f"[bold green]{words.gettext('Recado is up:')}[/] {url}")
+    say("  " + words.gettext("e-mail: {email}", email=f"[bold]{access.email}[/]"))
+    say("  " + words.gettext("password: {password}", password=f"[bold]{access.password}[/]"))
+    say("  " + words.gettext("API key: {key}", key=access.api_key))
+    if simulator_url:
+        say("  " + words.gettext("simulator: {url}", url=simulator_url))
 
 
 def _start_children(

@@ -1,5 +1,6 @@
 """HTTP to providers on aiohttp: one pool a process, and a last look at the clock before writing."""
 
+import os
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class AiohttpTransport:
         except GrantExpired:
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            detail = f"{type(error).__name__}: {error}"
+            detail = _words(error)
             if departure.may_have_left:
                 raise NoAnswer(detail) from error
             if departure.missed:
@@ -143,6 +144,17 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for a person: where it could not connect, or what the library says."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno or 0
+        why = os.strerror(number) if number > 0 else error.os_error.strerror
+        return f"Cannot connect to {error.host}:{error.port}: {why or type(error).__name__}"
+    if isinstance(error, TimeoutError):
+        return "It took too long to answer"
+    return f"{type(error).__name__}: {error}"
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

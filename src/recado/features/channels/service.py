@@ -411,4 +411,8 @@ def _waits_for_phone(channel: Channel) -> bool:
     """Whether only a phone can end its state, and no person's check is asked for already."""
     if not provider_named(channel.provider).capabilities.connects_by_qr:
         return False
-    return channel.paused_reason is None or channel.paused_until is not None
+    return (
+        channel.paused_reason is None
+        or channel.paused_until is not None
+        or channel.paused_by == "connection"
+    )

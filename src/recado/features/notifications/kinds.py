@@ -107,8 +107,8 @@ WORDINGS: Final[Mapping[Kind, Wording]] = {
     Kind.CAMPAIGN_PAUSED: Wording(
         "error",
         mark(
-            "The campaign '{campaign}' is paused, as its messages fail alike: {reason} "
-            "Correct it and resume."
+            "The campaign '{campaign}' is paused, as its messages fail alike ({reason}). Correct "
+            "this and resume it."
         ),
     ),
     Kind.CAMPAIGN_COMPLETED: Wording("info", mark("The campaign '{campaign}' is completed.")),
@@ -160,4 +160,4 @@ _PLACES: Final = (
 def told(kind: str, params: Mapping[str, object], translator: Translator) -> str:
     """A notification's sentence in a person's language."""
     words = dict.fromkeys(_PLACES, "") | dict(params)
-    return translator.gettext(WORDINGS[Kind(kind)].sentence, **words)
+    return translator.gettext(WORDINGS[Kind(kind)].sentence, **words).strip()

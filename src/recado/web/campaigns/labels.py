@@ -53,6 +53,7 @@ PAUSED: Final[Mapping[str, str]] = {
 CHANNEL_STOPPED: Final = mark(
     "The channel {name} stands still: {reason}. Mend this at the provider, then check the channel."
 )
+CHANNEL_WAITS: Final = mark("The channel {name} stands still. {advice}")
 CAMPAIGN_STOPPED: Final = mark(
     "Paused because the provider refuses its messages: {reason}. Mend this, then resume it."
 )

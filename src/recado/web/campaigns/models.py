@@ -14,6 +14,9 @@ from recado.features.channels.models import Channel
 from recado.features.reports.pace import Pace
 from recado.platform.i18n import Translator
 from recado.web.campaigns import labels, schedule
+from recado.web.channels import labels as channel_labels
+
+_OVER = frozenset({RunState.COMPLETED, RunState.CANCELLED, RunState.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,24 @@ def heading(
         created_at=campaign.created_at,
         channels=[channel.name for channel in channels],
         stopped=[
-            language.gettext(
-                labels.CHANNEL_STOPPED, name=channel.name, reason=channel.paused_reason
-            )
+            _stopped(language, channel)
             for channel in channels
             if channel.paused_reason and channel.paused_until is None
+            if campaign.status not in _OVER
         ],
         schedule=schedule.lines(language, campaign, zone),
     )
+
+
+def _stopped(language: Translator, channel: Channel) -> str:
+    words = "; ".join(channel_labels.said(language, channel))
+    if channel_labels.lacks_phone(channel) or not words:
+        return language.gettext(
+            labels.CHANNEL_WAITS,
+            name=channel.name,
+            advice=channel_labels.advice(language, channel),
+        )
+    return language.gettext(labels.CHANNEL_STOPPED, name=channel.name, reason=words)
 
 
 def ahead(language: Translator, found: Preflight) -> Ahead:

@@ -11,39 +11,22 @@ from starlette.routing import Route
 
 from recado.features.channels import service
 from recado.features.channels.models import Channel
-from recado.platform.i18n import mark
+from recado.web.channels import labels
 from recado.web.templating import language_of, render
 from recado.web.visit import runtime_of, signed_in, visit_of
 
 PER_PAGE: Final = 50
 _DIGITS: Final = 18  # of a bigint, any of them
 
-STATUS: Final[Mapping[str, str]] = {
-    "connected": mark("Connected"),
-    "connecting": mark("Connecting"),
-    "disconnected": mark("Disconnected"),
-    "blocked": mark("Blocked"),
-    "paused": mark("Paused"),
-}
-QUALITY: Final[Mapping[str, str]] = {
-    "GREEN": mark("High"),
-    "YELLOW": mark("Medium"),
-    "RED": mark("Low"),
-}
 # What the dots of campaigns' states look like, which these share.
 _DOTS: Final[Mapping[str, str]] = {
     "connected": "completed",
-    "connecting": "running",
+    "connecting": "pending",
     "disconnected": "failed",
     "blocked": "failed",
     "paused": "paused",
 }
-_PROVIDERS: Final[Mapping[str, str]] = {
-    "meta": "Meta Cloud API",
-    "evolution": "Evolution API",
-    "uazapi": "uazapi",
-    "simulator": mark("Simulator"),
-}
+_QUALITY_DOTS: Final[Mapping[str, str]] = {"YELLOW": "paused", "RED": "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +38,11 @@ class Row:
     number: str
     dot: str
     status: str
-    detail: str
+    said: list[str]
+    advice: str
     until: datetime | None
     quality: str
+    quality_dot: str
     tier: int | None
     preset: str
 
@@ -76,16 +61,17 @@ async def index(request: Request) -> Response:
         return language.gettext(table[value]) if value in table else value
 
     def row(channel: Channel) -> Row:
-        state = "paused" if _only_paused(channel) else channel.status
         return Row(
             name=channel.name,
-            provider=words(_PROVIDERS, channel.provider),
-            number=channel.display_number or "",
-            dot=_DOTS[state],
-            status=words(STATUS, state),
-            detail=channel.paused_reason or _beside(channel),
+            provider=words(labels.PROVIDERS, channel.provider),
+            number=_number(channel),
+            dot=_DOTS[labels.state(channel)],
+            status=labels.state_name(language, channel),
+            said=labels.said(language, channel),
+            advice=labels.advice(language, channel),
             until=channel.paused_until if channel.paused_reason else None,
-            quality=words(QUALITY, channel.quality or ""),
+            quality=words(labels.QUALITY, channel.quality or ""),
+            quality_dot=_QUALITY_DOTS.get(channel.quality or "", ""),
             tier=channel.tier,
             preset=channel.pacing.get("preset", ""),
         )
@@ -99,14 +85,10 @@ async def index(request: Request) -> Response:
     )
 
 
-def _beside(channel: Channel) -> str:
-    """What the provider says of the state, where that is more than its name."""
-    detail = channel.status_detail or ""
-    return "" if detail.lower() == channel.status else detail
-
-
-def _only_paused(channel: Channel) -> bool:
-    return channel.status == "connected" and channel.paused_reason is not None
+def _number(channel: Channel) -> str:
+    """The number as the provider writes it; bare digits are one with its country's code."""
+    number = channel.display_number or ""
+    return f"+{number}" if number.isdigit() else number
 
 
 def _position(text: str | None) -> int | None:
