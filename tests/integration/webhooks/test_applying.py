@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.api.product import FinishJobs
 from tests.integration.webhooks.calling import Number, Sent, body, change, send, states, status
+from tests.support.statements import counting
 
 from recado.domain.deliveries import DeliveryState, lowest_part, merge
 from recado.domain.ids import Reference
 from recado.features.dispatch import records
-from recado.features.webhooks.applying import apply_waiting
+from recado.features.webhooks.applying import BATCH_BYTES, apply_waiting
 from recado.features.webhooks.store import Received, Store
 from recado.platform.runtime import Runtime
 
@@ -254,6 +255,37 @@ async def test_a_strange_report_keeps_no_other_from_being_applied(
     odd |= {"id": strange.pop("provider_id", "wamid.X"), **strange}
     await report(runtime, number, odd, status("delivered", reference=sent.reference()))
     assert (await row(runtime, number, sent))["status"] == "delivered"
+
+
+async def test_an_error_of_what_has_not_failed_keeps_nothing_from_being_heeded(
+    runtime: Runtime, number: Number
+) -> None:
+    odd, sent = await send(runtime, number, S.FAILED), await send(runtime, number)
+    await report(
+        runtime,
+        number,
+        {**status("sent", reference=odd.reference()), **error(132015)},
+        {**status("failed", reference=sent.reference()), **error(131031)},
+    )
+    async with runtime.db.workspace(number.workspace) as tx:
+        assert await tx.value("SELECT paused_reason FROM channel") is not None
+        assert await tx.all("SELECT id FROM campaign WHERE status = 'paused'") == []
+
+
+async def test_large_callbacks_are_applied_a_few_at_a_time(
+    runtime: Runtime, number: Number, own_database_url: str
+) -> None:
+    large = [status("sent", provider_id="x" * (BATCH_BYTES // 2)), status("sent")]
+    sent = await send(runtime, number)
+    for _ in range(2):
+        await keep(runtime, number, *large)
+    await keep(runtime, number, *large, *large)
+    await keep(runtime, number, status("read", reference=sent.reference()))
+    with counting(own_database_url) as asked:
+        assert await apply_waiting(runtime, number.workspace) == 4
+    batches = [calls for text, calls in asked.calls.items() if text.startswith("UPDATE callback")]
+    assert batches == [4], "each of the large ones by itself, though one is larger than a batch"
+    assert (await row(runtime, number, sent))["status"] == "read"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ class Account:
                 )
         await apply_waiting(self.runtime, workspace)
 
+    def errs(self, code: int) -> bytes:
+        """A callback that something is wrong with the first number."""
+        value = {
+            "messaging_product": "whatsapp",
+            "metadata": {"phone_number_id": self.numbers[0].phone_number_id},
+            "errors": [{"code": code, "title": "x"}],
+        }
+        return callback(entry({"field": "messages", "value": value}))
+
     async def shown(self, place: int = 0) -> Any:
         """One of its numbers as the API shows it."""
         return await self.api("GET", f"channels/{self.numbers[place].channel}")
@@ -236,12 +245,11 @@ async def test_what_a_person_has_checked_is_not_paused_by_old_news(
 async def test_a_fault_of_the_account_pauses_and_others_are_told(
     code: int, paused: bool, kind: str, account: Account
 ) -> None:
-    number = account.numbers[0]
-    value = {
-        "messaging_product": "whatsapp",
-        "metadata": {"phone_number_id": number.phone_number_id},
-        "errors": [{"code": code, "title": "x"}],
-    }
-    await account.apply(callback(entry({"field": "messages", "value": value})))
+    await account.apply(account.errs(code))
     assert [reason is not None for reason in await account.paused()] == [paused, paused]
     assert set(await account.told()) == {kind}
+
+
+async def test_a_fault_that_pauses_is_not_lost_behind_a_later_one(account: Account) -> None:
+    await account.apply(account.errs(131031), account.errs(130429))
+    assert all(reason and reason.startswith("131031") for reason in await account.paused())

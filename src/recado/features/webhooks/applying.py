@@ -16,13 +16,16 @@ from recado.features.webhooks.routes import SQL
 from recado.features.webhooks.sorting import STATUSES, Batch, sort
 from recado.features.wishes.hearing import hear
 from recado.platform import clock, logging, metrics
-from recado.platform.postgres import Transaction
+from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
 from recado.providers.events import CallbackEvent, InboundEvent, StatusEvent
 
 log = logging.get(__name__)
 
 BATCH = 200
+# Of callbacks taken together: with a thousand updates in each, reading them would take longer than
+# a transaction may idle, and the same again for ever.
+BATCH_BYTES = 2**20
 LARGEST_NUMBER = 2**15 - 1  # of a part or an attempt, as the tables count them
 
 
@@ -51,7 +54,7 @@ async def _take(
 ) -> None:
     """Apply a batch of callbacks, or one; ``taken`` hears which."""
     async with runtime.db.workspace(workspace_id) as tx:
-        rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=BATCH, only=only)
+        rows = await _waiting(tx, only)
         if not rows:
             return
         taken += [row["id"] for row in rows]
@@ -64,6 +67,12 @@ async def _take(
             errors=batch.errors,
         )
     await _follow_up(runtime, workspace_id, batch, moved)
+
+
+async def _waiting(tx: Transaction, only: int | None) -> list[Row]:
+    return await tx.all(
+        SQL["waiting"], workspace_id=tx.workspace_id, most=BATCH, bytes=BATCH_BYTES, only=only
+    )
 
 
 async def _take_alone(runtime: Runtime, workspace_id: WorkspaceId, callback: int) -> None:
@@ -82,7 +91,7 @@ async def _take_in_pieces(
 ) -> None:
     """Apply those events of a callback that can be; the others are left, with why, for a person."""
     async with runtime.db.workspace(workspace_id) as tx:
-        rows = await tx.all(SQL["waiting"], workspace_id=workspace_id, most=1, only=callback)
+        rows = await _waiting(tx, callback)
         if not rows:
             return
         try:
@@ -139,7 +148,8 @@ async def _apply(
     statuses = [STATUSES[event.status] for _, event in reports]
     for status in statuses:
         metrics.REPORTS.labels(status).inc()
-    found = [event.fault for _, event in reports]
+    # What is wrong with a message that has not failed is no reason for anything.
+    found = [event.fault if event.status == "failed" else None for _, event in reports]
     return await tx.all(
         SQL["apply"],
         workspace_id=tx.workspace_id,

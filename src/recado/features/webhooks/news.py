@@ -52,7 +52,7 @@ async def take_in(runtime: Runtime, workspace_id: WorkspaceId, news: News) -> No
         {channel: _connection(event) for channel, event in _latest(news, ConnectionEvent).items()},
     )
     await sessions.keep_pictures(runtime.redis, workspace_id, _latest(news, QrEvent))
-    for channel, fault in _latest(news, ErrorEvent).items():
+    for channel, fault in _gravest(news).items():
         await _of_fault(runtime, workspace_id, channel, fault)
     await templates.take_in(runtime, workspace_id, news)
 
@@ -75,6 +75,17 @@ def _latest(news: News, kind: type[E]) -> dict[ChannelId, E]:
         if isinstance(event, kind) and _follows(event, latest.get(channel)):
             latest[channel] = event
     return dict(sorted(latest.items()))
+
+
+def _gravest(news: News) -> dict[ChannelId, ErrorEvent]:
+    """What is wrong with each channel; the latest of what pauses it comes before all else."""
+    errors = [(channel, event) for channel, event in news if isinstance(event, ErrorEvent)]
+    pausing = [(channel, event) for channel, event in errors if _pauses(event)]
+    return {**_latest(errors, ErrorEvent), **_latest(pausing, ErrorEvent)}
+
+
+def _pauses(event: ErrorEvent) -> bool:
+    return RULES[event.fault.error_class].verdict is Verdict.PAUSE_CHANNEL
 
 
 def _follows(event: CallbackEvent, known: CallbackEvent | None) -> bool:
@@ -133,7 +144,7 @@ async def _of_fault(
     if event.at < clock.now() - NEWS_FOR:
         return
     because = f"{fault.code}: {fault.detail}"
-    if RULES[fault.error_class].verdict is Verdict.PAUSE_CHANNEL:
+    if _pauses(event):
         await consequences.pause_channel(
             runtime, workspace_id, channel, because, error_class=fault.error_class
         )

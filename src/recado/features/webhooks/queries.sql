@@ -29,13 +29,22 @@ INSERT INTO callback (workspace_id, channel_id, body)
 SELECT * FROM unnest(%(workspaces)s::bigint[], %(channels)s::bigint[], %(bodies)s::bytea[]);
 
 -- name: waiting
+-- The oldest, as many as one batch may hold: never more than `bytes` of them, unless it is one alone.
+WITH oldest AS MATERIALIZED (
+    SELECT k.id, octet_length(k.body) AS size FROM callback k
+    WHERE k.workspace_id = %(workspace_id)s AND k.processed_at IS NULL
+      AND (%(only)s::bigint IS NULL OR k.id = %(only)s)
+    ORDER BY k.workspace_id, k.id LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+), fitting AS (
+    SELECT id FROM (SELECT id, size, sum(size) OVER (ORDER BY id) AS total FROM oldest) o
+    WHERE total <= %(bytes)s OR total = size
+)
 SELECT k.id, k.channel_id, k.body, k.received_at, c.provider
-FROM callback k
+FROM fitting f
+JOIN callback k ON k.workspace_id = %(workspace_id)s AND k.id = f.id
 JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
-WHERE k.workspace_id = %(workspace_id)s AND k.processed_at IS NULL
-  AND (%(only)s::bigint IS NULL OR k.id = %(only)s)
-ORDER BY k.workspace_id, k.id LIMIT %(most)s
-FOR UPDATE OF k SKIP LOCKED;
+ORDER BY k.id;
 
 -- name: processed
 UPDATE callback k SET processed_at = now(), error = p.error

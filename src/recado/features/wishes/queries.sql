@@ -10,7 +10,7 @@ RETURNING value;
 
 -- name: recipients
 -- Whose messages came back: known by our reference, of the channel that sent it, or by the provider's
--- id, as their states are; else by the number written to.
+-- id, as their states are; else by the number written to, which may be a contact again that was deleted.
 SELECT r.place, whose.contact_id
 FROM unnest(%(channels)s::bigint[], %(deliveries)s::bigint[], %(parts)s::bigint[],
         %(numbers)s::bigint[], %(provider_ids)s::text[], %(keys)s::text[])
@@ -20,22 +20,22 @@ CROSS JOIN LATERAL (
     JOIN delivery d ON d.workspace_id = a.workspace_id AND d.id = a.delivery_id
     WHERE a.workspace_id = current_workspace_id() AND a.delivery_id = r.delivery_id
       AND a.part = r.part AND a.number = r.number AND a.channel_id = r.channel_id
+      AND d.contact_id IS NOT NULL
     UNION ALL
     SELECT d.contact_id FROM part p
     JOIN delivery d ON d.workspace_id = p.workspace_id AND d.id = p.delivery_id
     WHERE r.delivery_id IS NULL AND p.workspace_id = current_workspace_id()
-      AND p.provider_id = r.provider_id
+      AND p.provider_id = r.provider_id AND d.contact_id IS NOT NULL
     UNION ALL
     SELECT v.contact_id FROM message m
     JOIN conversation v ON v.workspace_id = m.workspace_id AND v.id = m.conversation_id
     WHERE m.workspace_id = current_workspace_id() AND m.channel_id = r.channel_id
-      AND m.direction = 'out' AND m.provider_id = r.provider_id
+      AND m.direction = 'out' AND m.provider_id = r.provider_id AND v.contact_id IS NOT NULL
     UNION ALL
     SELECT c.id FROM contact c
     WHERE c.workspace_id = current_workspace_id() AND c.phone_key = r.phone_key
     LIMIT 1
-) whose
-WHERE whose.contact_id IS NOT NULL;
+) whose;
 
 -- name: to_confirm
 -- Those of these wishes that hold, said lately in a conversation.
