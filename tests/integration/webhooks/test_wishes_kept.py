@@ -1,15 +1,20 @@
 """A wish is kept for the person who had it, whatever becomes of their contact meanwhile."""
 
 from tests.integration.api.product import Api
-from tests.integration.webhooks.calling import Number, send
+from tests.integration.webhooks.calling import Number, send, states
 from tests.integration.webhooks.test_wishes import (
     NOON,
     digits_of,
     holds,
+    person,
     refused,
+    said,
     tell,
+    waiting,
+    write,
 )
 
+from recado.features.gates.service import contact_gate
 from recado.platform.runtime import Runtime
 
 
@@ -22,3 +27,48 @@ async def test_a_refusal_told_late_counts_for_who_was_deleted_and_added_again(
     again = await api("POST", "contacts", {"phone": f"+{digits}"}, status=201)
     await tell(runtime, number, statuses=[{**refused(sent), "recipient_id": digits}])
     assert await holds(runtime, number, again["id"]) == (NOON, "provider_error")
+
+
+async def test_a_changed_number_takes_the_wish_along_and_keeps_it(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    waits = await waiting(runtime, number, contact)
+    other = f"+5511{98700_0000 + contact}"
+    await write(runtime, number, said(digits))
+    for phone in (other, f"+{digits}", other):  # and back, and again: the same wish it remains
+        await api("PATCH", f"contacts/{contact}", {"phone": phone})
+        assert await holds(runtime, number, contact) == (NOON, "keyword")
+        assert len((await api("GET", f"contacts/{contact}/consent"))["items"]) == 1
+    former = await api("POST", "contacts", {"phone": f"+{digits}"}, status=201)
+    assert await holds(runtime, number, former["id"]) == (NOON, "keyword")
+    await api("DELETE", f"contacts/{contact}", status=204)
+    again = await api("POST", "contacts", {"phone": other}, status=201)
+    assert await holds(runtime, number, again["id"]) == (NOON, "keyword")
+    assert await states(runtime, number, [waits]) == ["suppressed"]
+
+
+async def test_who_gets_a_number_of_somebody_deleted_gets_their_wish(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    other, _ = await person(runtime, number.workspace)
+    await write(runtime, number, said(digits))
+    await api("DELETE", f"contacts/{contact}", status=204)
+    waits = await waiting(runtime, number, other)
+    await api("PATCH", f"contacts/{other}", {"phone": f"+{digits}"})
+    assert await holds(runtime, number, other) == (NOON, "keyword")
+    assert await states(runtime, number, [waits]) == ["suppressed"]
+
+
+async def test_who_is_recognised_by_a_number_is_shut_out_at_once(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    waits = await waiting(runtime, number, contact)
+    name = {"from_user_id": f"BR.r{contact}"}
+    await write(runtime, number, {**said(""), **name})
+    assert await states(runtime, number, [waits]) == ["pending"]
+    await write(runtime, number, {**said(digits, "oi", at=NOON + 9), **name})
+    assert await states(runtime, number, [waits]) == ["suppressed"]
+    assert await runtime.redis.exists(contact_gate(number.workspace, contact))

@@ -180,6 +180,18 @@ async def opt_in(
     await record(tx, [said], now=now)
 
 
+async def heed(tx: Transaction, contacts: Sequence[ContactId]) -> list[ContactId]:
+    """Suppress what waits for those who turn out to have wanted nothing before we knew them.
+
+    Their wishes are taken up where they are recognised: by a trigger. Returns who wants nothing.
+    """
+    held = await tx.all(SQL["hold_opted_out"], contacts=sorted(set(contacts)))
+    out = [ContactId(row["id"]) for row in held]
+    if out:
+        await tx.run(SQL["settle_pending"], contacts=out, status="suppressed", reason="opted_out")
+    return out
+
+
 async def hold(tx: Transaction, contact_id: ContactId) -> None:
     """Lock a contact, before its deliveries.
 

@@ -16,6 +16,10 @@ SELECT id, phone FROM contact WHERE phone_key = %(phone_key)s
 SELECT id, opted_out_at IS NOT NULL AS was_out FROM contact
 WHERE id = ANY(%(contacts)s) ORDER BY id FOR UPDATE
 
+-- name: hold_opted_out
+SELECT id FROM contact
+WHERE id = ANY(%(contacts)s) AND opted_out_at IS NOT NULL ORDER BY id FOR UPDATE
+
 -- name: contact_there
 SELECT id FROM contact WHERE id = %(contact_id)s
 

@@ -243,3 +243,4 @@ async def _change_phone(tx: Transaction, contact: Contact, raw: str) -> None:
         phone=phone.e164,
         phone_key=phone.key,
     )
+    await consent.heed(tx, [ContactId(contact.id)])

@@ -107,23 +107,27 @@ def _is_number(digits: str) -> bool:
 
 async def learn(
     tx: Transaction, known: Mapping[tuple[ChannelId, str], tuple[ContactId, datetime]]
-) -> None:
+) -> list[ContactId]:
     """Keep what providers call contacts; of one id the latest word holds.
+
+    Returns those of whom that is news.
 
     Args:
         tx: Inside the workspace.
         known: Channel and the provider's id → the contact, and when that was said.
     """
-    if known:
-        order = sorted(known.items())
-        await tx.run(
-            SQL["learn"],
-            workspace_id=tx.workspace_id,
-            channels=[channel for (channel, _), _ in order],
-            user_ids=[user_id for (_, user_id), _ in order],
-            contacts=[contact for _, (contact, _) in order],
-            times=[at for _, (_, at) in order],
-        )
+    if not known:
+        return []
+    order = sorted(known.items())
+    rows = await tx.all(
+        SQL["learn"],
+        workspace_id=tx.workspace_id,
+        channels=[channel for (channel, _), _ in order],
+        user_ids=[user_id for (_, user_id), _ in order],
+        contacts=[contact for _, (contact, _) in order],
+        times=[at for _, (_, at) in order],
+    )
+    return [ContactId(row["contact_id"]) for row in rows]
 
 
 async def adopt(tx: Transaction, known: Mapping[Person, ContactId]) -> None:

@@ -29,7 +29,8 @@ JOIN channel c ON c.workspace_id = %(workspace_id)s AND c.id = g.channel_id
 ORDER BY c.provider, g.user_id, g.at DESC
 ON CONFLICT (workspace_id, provider, user_id)
 DO UPDATE SET contact_id = excluded.contact_id, learned_at = excluded.learned_at
-WHERE i.learned_at < excluded.learned_at AND i.contact_id <> excluded.contact_id;
+WHERE i.learned_at < excluded.learned_at AND i.contact_id <> excluded.contact_id
+RETURNING i.contact_id;
 
 -- name: alone
 SELECT DISTINCT v.id, v.channel_id, g.contact_id

@@ -13,7 +13,9 @@ from datetime import datetime
 from redis.exceptions import RedisError
 
 from recado.domain.ids import ChannelId, ContactId, WorkspaceId
+from recado.features.contacts import consent
 from recado.features.dispatch.transactions import short
+from recado.features.gates import service as gates
 from recado.features.inbox import feed, people, rows
 from recado.features.inbox.people import Person
 from recado.features.inbox.rows import MessageRow
@@ -56,7 +58,11 @@ async def take_in(
     async with short(runtime.db, workspace_id) as tx:
         # One batch at a time: who is who must not change in the middle of it.
         await tx.run(SQL["alone"], workspace_id=workspace_id)
-        moved = await _take_in(tx, told, clock.now())
+        moved, recognised = await _take_in(tx, told, clock.now())
+    if recognised:
+        async with short(runtime.db, workspace_id) as tx:
+            out = await consent.heed(tx, recognised)
+        await gates.close_contacts(runtime.redis, workspace_id, out, "opted_out")
     await feed.publish(runtime.redis, workspace_id, moved)
     counts = Counter(person.channel_id for person, event in told if rows.opens(event))
     if counts:
@@ -65,8 +71,10 @@ async def take_in(
             await limiter.count_inbound(runtime.redis, workspace_id, counts)
 
 
-async def _take_in(tx: Transaction, told: Sequence[Told], now: datetime) -> list[int]:
-    """Returns the conversations in which there is news."""
+async def _take_in(
+    tx: Transaction, told: Sequence[Told], now: datetime
+) -> tuple[list[int], list[ContactId]]:
+    """Returns the conversations in which there is news, and whom providers have a new name for."""
     known = await people.contacts(tx, [person for person, _ in told])
     strangers = [
         person
@@ -76,16 +84,16 @@ async def _take_in(tx: Transaction, told: Sequence[Told], now: datetime) -> list
     if strangers and await people.welcome(tx, strangers):
         known = await people.contacts(tx, [person for person, _ in told])
     called = _called(told, known)
-    await people.learn(tx, called)
+    recognised = await people.learn(tx, called)
     for person, _ in told:
         if person not in known and person.user_id and (person.channel_id, person.user_id) in called:
             known[person] = called[person.channel_id, person.user_id][0]
     await people.adopt(tx, known)
     places = _places(told, known, now)
     if not places:
-        return []
+        return [], recognised
     await _begin(tx, places)
-    return await _write(tx, places, now)
+    return await _write(tx, places, now), recognised
 
 
 def _called(

@@ -88,3 +88,30 @@ END $$;
 CREATE TRIGGER identity_consent_taken_up AFTER INSERT ON identity
 REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION consent_of_new_identities();
+
+-- A contact that gets another number takes its wishes along; they also stay with the number, for
+-- whoever is added with that one. What was wanted of the new number holds from now on.
+CREATE FUNCTION consent_of_changed_number() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM take_up_consent(ARRAY[NEW.id], ARRAY[NEW.phone_key]);
+    WITH stays AS (
+        UPDATE consent_change SET contact_id = NULL
+        WHERE workspace_id = NEW.workspace_id AND contact_id = NEW.id AND person = OLD.phone_key
+        RETURNING *
+    )
+    INSERT INTO consent_change (workspace_id, contact_id, person, status, source, word, channel_id,
+        message_id, said_by, at, recorded_at)
+    SELECT s.workspace_id, NEW.id, NEW.phone_key, s.status, s.source, s.word, s.channel_id,
+        s.message_id, s.said_by, s.at, s.recorded_at
+    FROM stays s
+    WHERE NOT EXISTS (  -- where it has its former number again, they are there already
+        SELECT FROM consent_change k
+        WHERE k.workspace_id = NEW.workspace_id AND k.contact_id = NEW.id
+          AND k.person = NEW.phone_key AND (k.status, k.source, k.at) = (s.status, s.source, s.at))
+    ORDER BY s.id;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER contact_consent_moved AFTER UPDATE OF phone_key ON contact
+FOR EACH ROW WHEN (OLD.phone_key <> NEW.phone_key)
+EXECUTE FUNCTION consent_of_changed_number();
