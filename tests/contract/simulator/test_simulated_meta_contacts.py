@@ -183,3 +183,22 @@ def test_without_a_seed_ids_are_never_those_of_an_earlier_run() -> None:
                     wrote = {"channel": channel, "from": FROM, "text": "SAIR"}
                     found += [simulator.control("inbound", wrote)["id"]]
     assert len(found) == len(set(found)) == 12
+
+
+def test_a_template_that_meta_tells_of_has_that_status_from_then_on(
+    simulator: Simulator, receiver: Receiver
+) -> None:
+    sent = {"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}
+    for status, answered in (("PAUSED", 400), ("APPROVED", 200)):
+        value = {
+            "event": status,
+            "message_template_name": "hello_world",
+            "message_template_language": "en_US",
+        }
+        change = {"channel": NUMBER, "field": "message_template_status_update", "value": value}
+        simulator.control("event", change)
+        path = "/meta/v23.0/200001/message_templates?name=hello_world"
+        listed = simulator.call("GET", path, headers=BEARER).json()["data"]
+        assert [one["status"] for one in listed] == [status]
+        assert simulator.send({"to": FROM, **sent}).status == answered
+    receiver.wait(receiver.statuses)

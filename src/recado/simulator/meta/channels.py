@@ -9,7 +9,7 @@ import msgspec
 
 from recado.domain.errors import InvalidInput
 from recado.simulator.meta.codes import Refusal
-from recado.simulator.meta.templates import Template
+from recado.simulator.meta.templates import Template, default_templates
 from recado.simulator.meta.webhooks import Metadata, MetaRoute
 
 # Meta: a contact's message opens 24 hours for free-form answers.
@@ -120,6 +120,7 @@ class Numbers:
         self._numbers: dict[str, Number] = {}
         self._overrides: dict[str, str | None] = {}
         self._templates: dict[str, list[Template]] = {}
+        self._judged: dict[str, dict[tuple[str, str], str]] = {}
 
     def register(self, fields: Mapping[str, object]) -> Number:
         """Add or change a number.
@@ -146,6 +147,8 @@ class Numbers:
             known.apply(registration)
         # What was said last holds: an address given now replaces an earlier subscription's.
         known.override_url = None if url else self._overrides.get(known.waba_id)
+        if registration.templates is not None:
+            self._judged.pop(known.waba_id, None)
         self._templates[known.waba_id] = _numbered(
             t for n in self.of_account(known.waba_id) for t in n.registration.templates or ()
         )
@@ -182,6 +185,21 @@ class Numbers:
         """The templates that were registered with the WABA's numbers."""
         return self._templates.get(waba_id, ())
 
+    def templates(self, waba_id: str) -> Sequence[Template]:
+        """All templates of a WABA: its own, else those that stand ready, as judged since."""
+        known = self.own_templates(waba_id) or default_templates()
+        judged = self._judged.get(waba_id)
+        if not judged:
+            return known
+        return [
+            msgspec.structs.replace(one, status=judged.get((one.name, one.language), one.status))
+            for one in known
+        ]
+
+    def judge(self, waba_id: str, name: str, language: str, status: str) -> None:
+        """Let a template have another status, in lists and for messages."""
+        self._judged.setdefault(waba_id, {})[name, language] = status
+
     def registered(self) -> Iterable[Number]:
         """The registered numbers, in the order of their registration."""
         return (number for number in self._numbers.values() if number.registered)
@@ -192,7 +210,7 @@ class Numbers:
         for number in kept.values():
             number.disconnected = False
             number.forget()
-        self._numbers = kept
+        self._numbers, self._judged = kept, {}
         if channels:
             self._overrides, self._templates = {}, {}
 

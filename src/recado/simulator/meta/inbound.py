@@ -111,6 +111,8 @@ class Inbound:
         value = news.value
         if news.field in _OF_NUMBERS:
             value = {"messaging_product": "whatsapp", "metadata": number.metadata, **value}
+        if news.field == "message_template_status_update":
+            self._judge(number.waba_id, value)
         at = int(self._world.clock.now())
         update = Update(
             number.waba_id,
@@ -119,6 +121,12 @@ class Inbound:
             at=None if news.field in _OF_NUMBERS else at,
         )
         return {"called_back": self._tell(update)}
+
+    def _judge(self, waba_id: str, value: Mapping[str, object]) -> None:
+        event = str(value.get("event"))
+        if event in _STATUSES:
+            name, language = (value.get(f"message_template_{key}") for key in ("name", "language"))
+            self._numbers.judge(waba_id, str(name), str(language), event)
 
     def _number(self, channel: str) -> Number:
         number = self._numbers.find(channel)
@@ -163,6 +171,9 @@ class Inbound:
             node["animated"] = False
         return {"type": medium.type, medium.type: node}
 
+
+# Statuses of a template that Meta tells of by their names; what else happens to one changes none.
+_STATUSES = frozenset({"APPROVED", "PAUSED", "DISABLED", "REJECTED"})
 
 # Fields whose value names the number that it is about; the others come with a time instead.
 _OF_NUMBERS = frozenset({"messages", "user_preferences", "calls", "smb_message_echoes", "history"})

@@ -15,7 +15,7 @@ from recado.simulator.meta import responses
 from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, unknown_object
 from recado.simulator.meta.media import MediaStore
-from recado.simulator.meta.templates import TEMPLATE_DEFAULTS, default_templates
+from recado.simulator.meta.templates import TEMPLATE_DEFAULTS
 from recado.simulator.seeded import draw
 from recado.simulator.wire import Answer, Request, json_answer
 from recado.simulator.world import World
@@ -126,7 +126,7 @@ class Management:
         query = request.query()
         chosen = [
             template
-            for template in self._numbers.own_templates(waba_id) or default_templates()
+            for template in self._numbers.templates(waba_id)
             if query.get("name", template.name) == template.name
             and query.get("status", template.status).upper() == template.status
             and query.get("language", template.language) == template.language

@@ -12,7 +12,7 @@ from recado.simulator.meta.channels import Number, Numbers
 from recado.simulator.meta.codes import Refusal, lookup
 from recado.simulator.meta.media import MediaStore
 from recado.simulator.meta.messages import Outgoing, ReadMark, read
-from recado.simulator.meta.templates import default_templates, fill
+from recado.simulator.meta.templates import fill
 from recado.simulator.meta.webhooks import Pricing, Status, Update, callback_error
 from recado.simulator.passage import DEFAULT_RETRY_AFTER, Letter, carry, steps
 from recado.simulator.wire import Answer, Request
@@ -77,7 +77,7 @@ class Sending:
             return asked, "service"
         own = self._numbers.own_templates(number.waba_id)
         closed = bool(own) or self._world.settings.strict
-        filled = fill(asked.body, own or default_templates(), closed=closed)
+        filled = fill(asked.body, self._numbers.templates(number.waba_id), closed=closed)
         return asked._replace(text=filled.text), filled.category
 
 
