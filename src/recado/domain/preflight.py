@@ -88,8 +88,8 @@ SENTENCES: Final[Mapping[Code, str]] = {
         "fast are often blocked: choose a longer interval."
     ),
     Code.UNCHECKED_NUMBERS: (
-        "Of {unchecked} of {contacts} numbers nobody knows whether they are on WhatsApp. Check "
-        "them first: numbers that write to many that are not there are often blocked."
+        "It is not known whether {unchecked} of {contacts} numbers are on WhatsApp. Check them "
+        "first: numbers that write to many that are not there are often blocked."
     ),
     Code.MANY_CONTACTS: (
         "{contacts} contacts are many for one campaign. Try it on a few of them first."

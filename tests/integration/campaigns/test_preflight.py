@@ -196,7 +196,7 @@ async def test_numbers_known_dead_are_counted_and_warned_of(
     assert codes(found)[0] == "dead_numbers"
     assert found["warnings"][0]["message"].startswith("2 of 10 numbers are known")
     told = (await look(api, given, **{"Accept-Language": "pt-BR"}))["warnings"][0]["message"]
-    assert told.startswith("2 de 10")
+    assert told.startswith("Sabe-se que 2 de 10")
     # A new number is another one.
     await api("PATCH", f"contacts/{people[0]}", {"phone": factories.phone()})
     assert (await api("GET", f"contacts/{people[0]}"))["wa_status"] is None
