@@ -143,6 +143,25 @@ async def test_what_a_person_paused_stays_paused(
     assert (await progress(api, campaign))["paused_reason"] == "by_person"
 
 
+async def test_a_person_may_take_over_the_pause_of_a_template(
+    account: Account,
+    campaign: dict[str, Any],
+    api: Api,
+    runtime: Runtime,
+    finish_jobs: FinishJobs,
+) -> None:
+    await account.hears(runtime, account.news("aviso", "PAUSED", after=10, **FIRST))
+    await finish_jobs()
+    assert (await progress(api, campaign))["paused_until"] is not None
+    await api("POST", f"campaigns/{campaign['id']}/pause", status=202)
+    await account.hears(runtime, account.news("aviso", "APPROVED", after=20))
+    await finish_jobs()
+    found = await progress(api, campaign)
+    assert (found["status"], found["paused_reason"]) == ("paused", "by_person")
+    assert found["paused_until"] is None
+    await api("POST", f"campaigns/{campaign['id']}/pause", status=409)
+
+
 async def test_a_refusal_for_the_template_waits_for_the_template_too(
     account: Account,
     campaign: dict[str, Any],

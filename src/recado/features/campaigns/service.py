@@ -253,7 +253,16 @@ async def pause(
     *,
     reason: str = "by_person",
 ) -> Campaign:
-    """Let nothing more leave, or start; what is on the wire ends by itself."""
+    """Let nothing more leave, or start; what is on the wire ends by itself.
+
+    One that waits for its template, and would go on by itself, waits for a person from then on.
+    """
+    campaign = await locked(tx, campaign_id)
+    if campaign.status == RunState.PAUSED and campaign.template_paused_at is not None:
+        unpause(campaign)
+        campaign.paused_reason, campaign.updated_at = reason, now
+        announce(tx, runtime, campaign_id)
+        return campaign
     campaign, _ = await _shift(tx, runtime, campaign_id, RunEvent.PAUSE, now)
     campaign.paused_reason = reason
     return campaign
