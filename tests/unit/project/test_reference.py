@@ -35,6 +35,7 @@ ELSEWHERE = {
     "GET /openapi.json",
     "GET /metrics",
 }
+PLAYED = ("/meta/", "/evolution/", "/uazapi/")  # calls of providers, below the simulator's address
 OUR_HOSTS = frozenset({"127.0.0.1", "recado.example.org"})
 CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[^\s?`'\"]*)")
 
@@ -135,7 +136,7 @@ def calls_in(page: Document) -> list[str]:
         if url.hostname in OUR_HOSTS:
             method = words[words.index("-X") + 1] if "-X" in words else "GET"
             named.append((method, url.path))
-    return [f"{method} {path}" for method, path in named if not path.startswith("/meta/")]
+    return [f"{method} {path}" for method, path in named if not path.startswith(PLAYED)]
 
 
 def curls(page: Document) -> list[list[str]]:
