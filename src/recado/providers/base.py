@@ -4,7 +4,7 @@ Each provider is a folder with the same four files inside: adapter.py (the class
 `Provider` says), payloads.py (shapes of requests and answers), webhook.py (callbacks: verified,
 divided, read), errors.py (its codes as our classes). content.py has what a message may say,
 events.py what comes back. What an adapter cannot do stands in its `Capabilities`; asked for it all
-the same, it raises `Unsupported`, which the class `Adapter` does for it.
+the same, it raises `Unsupported`, which the class `Adapter` (adapter.py) does for it.
 
 Two of them, Evolution and uazapi, drive an account of WhatsApp and connect a phone by themselves:
 `login` asks for a picture or a code, `logout` ends the session, and both are told of by `QrEvent`
@@ -54,7 +54,6 @@ from recado.providers.exchange import (
 
 __all__ = [
     "Accepted",
-    "Adapter",
     "CallFailed",
     "CallbackEvent",
     "Capabilities",
@@ -314,58 +313,6 @@ class Provider(Sending, Callbacks, Protocol):
     async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
         """What the provider knows of the number; raises CallFailed or Unsupported."""
         ...
-
-
-class Adapter:
-    """What an adapter inherits: the refusal of everything that it does not define."""
-
-    name: str
-    capabilities: Capabilities
-
-    def account_id(self, config: Config) -> str | None:
-        del config
-        return None
-
-    def account_ids(self, body: bytes) -> set[str]:
-        del body
-        return set()
-
-    def without_secrets(self, body: bytes) -> bytes:
-        return body
-
-    async def login(
-        self, transport: Transport, config: Config, *, phone: str | None = None
-    ) -> Login:
-        del transport, config, phone
-        raise Unsupported(provider=self.name, what="login")
-
-    async def logout(self, transport: Transport, config: Config) -> None:
-        del transport, config
-        raise Unsupported(provider=self.name, what="logout")
-
-    async def number_info(self, transport: Transport, config: Config) -> NumberInfo:
-        del transport, config
-        raise Unsupported(provider=self.name, what="number_info")
-
-    async def mark_read(
-        self, transport: Transport, config: Config, message_id: str, *, sender: str = ""
-    ) -> None:
-        del transport, config, message_id, sender
-        raise Unsupported(provider=self.name, what="read_marks")
-
-    async def check_numbers(
-        self, transport: Transport, config: Config, numbers: Sequence[str]
-    ) -> Sequence[NumberCheck]:
-        del transport, config, numbers
-        raise Unsupported(provider=self.name, what="number_check")
-
-    async def upload(self, transport: Transport, config: Config, upload: Upload) -> str:
-        del transport, config, upload
-        raise Unsupported(provider=self.name, what="uploads")
-
-    async def templates(self, transport: Transport, config: Config) -> Sequence[TemplateInfo]:
-        del transport, config
-        raise Unsupported(provider=self.name, what="template")
 
 
 def lacking(capabilities: Capabilities, content: Content) -> str | None:

@@ -1,12 +1,13 @@
 """What a provider cannot do is known beforehand, and refused in one way when asked for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from recado.domain.retry import ErrorClass
-from recado.providers.base import Adapter, Capabilities, Message, Transport, Unsupported, lacking
+from recado.providers.adapter import Adapter
+from recado.providers.base import Capabilities, Config, Message, Transport, Unsupported, lacking
 from recado.providers.content import (
     Button,
     Buttons,
@@ -18,7 +19,7 @@ from recado.providers.content import (
     Template,
     Text,
 )
-from recado.providers.exchange import Refused, Upload
+from recado.providers.exchange import HttpAnswer, HttpRequest, Outcome, Refused, Upload
 from recado.providers.meta.adapter import MetaAdapter
 
 LINK = "https://example.com/a.jpg"
@@ -62,10 +63,19 @@ async def test_a_content_needs_a_capability(
 
 
 class Nothing(Adapter):
-    """An adapter that defines nothing."""
+    """An adapter that defines nothing but what each must."""
 
     name = "nothing"
     capabilities = Capabilities()
+
+    def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(raw)
+
+    def _request(self, config: Config, message: Message) -> HttpRequest:
+        raise NotImplementedError
+
+    def _outcome(self, answer: HttpAnswer) -> Outcome:
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from recado.providers import calls
-from recado.providers.base import Adapter, CallFailed, Capabilities, Config, Transport, lacking
+from recado.providers.adapter import Adapter
+from recado.providers.base import CallFailed, Capabilities, Config, Transport
 from recado.providers.config import Credential, ServerAddress, validated
 from recado.providers.events import ProviderFault
 from recado.providers.evolution import errors, payloads
@@ -62,9 +63,6 @@ class EvolutionAdapter(EvolutionCallbacks, Adapter):
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(EvolutionConfig, raw)
 
-    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
-        return self.configure({**config, **given})
-
     def external_id(self, config: Config) -> str:
         """With the server's address: every server may have an instance of this name."""
         parts = urlsplit(str(config["base_url"]))
@@ -97,26 +95,11 @@ class EvolutionAdapter(EvolutionCallbacks, Adapter):
             if error.fault.code != errors.NOT_CONNECTED:
                 raise
 
-    async def send(
-        self,
-        transport: Transport,
-        config: Config,
-        message: Message,
-        *,
-        write_before: float | None,
-        timeout: float,
-    ) -> Outcome:
-        if missing := lacking(self.capabilities, message.content):
-            return calls.unsupported(missing)
-        if wrong := calls.complaint(message.content, self.capabilities):
-            return calls.not_valid(wrong)
+    def _request(self, config: Config, message: Message) -> HttpRequest:
         call, body = payloads.send(message)
-        request = _request(config, "POST", f"message/{call}", body=body)
-        answer = await calls.handed_over(
-            transport, request, write_before=write_before, timeout=timeout
-        )
-        if not isinstance(answer, HttpAnswer):
-            return answer
+        return _request(config, "POST", f"message/{call}", body=body)
+
+    def _outcome(self, answer: HttpAnswer) -> Outcome:
         return calls.outcome(answer, payloads.taken, errors.of_answer)
 
     async def mark_read(

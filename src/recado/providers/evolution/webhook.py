@@ -62,19 +62,6 @@ class EvolutionCallbacks:
         given = headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
         return bool(secret) and hmac.compare_digest(given, secret)
 
-    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
-        """It asks nothing of the kind."""
-        del config, query
-        return None
-
-    def external_ids(self, body: bytes) -> set[str]:
-        del body
-        return set()  # each instance has an address of its own
-
-    def only(self, body: bytes, external_id: str, account_id: str | None = None) -> bytes:
-        del external_id, account_id
-        return body
-
     def parse(self, body: bytes, *, arrived: datetime) -> list[CallbackEvent]:
         return list(_events(reading.document(body), arrived))
 

@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recado.domain.retry import ErrorClass
 from recado.providers import calls
+from recado.providers.adapter import Adapter
 from recado.providers.base import (
-    Adapter,
     CallFailed,
     Capabilities,
     Config,
     Transport,
-    lacking,
 )
 from recado.providers.calls import CALL_TIMEOUT, CHECK_TIMEOUT, FAULTY
 from recado.providers.config import Credential, ServerAddress, validated
+from recado.providers.content import Content
 from recado.providers.events import ChannelStatus, ProviderFault
 from recado.providers.exchange import (
     Check,
@@ -74,9 +74,6 @@ class MetaAdapter(MetaCallbacks, Adapter):
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(MetaConfig, raw)
 
-    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
-        return self.configure({**config, **given})
-
     def external_id(self, config: Config) -> str:
         return str(config["phone_number_id"])
 
@@ -117,28 +114,15 @@ class MetaAdapter(MetaCallbacks, Adapter):
             people=people(tier),
         )
 
-    async def send(
-        self,
-        transport: Transport,
-        config: Config,
-        message: Message,
-        *,
-        write_before: float | None,
-        timeout: float,
-    ) -> Outcome:
-        if missing := lacking(self.capabilities, message.content):
-            return calls.unsupported(missing)
-        if wrong := payloads.complaint(message.content):
-            return calls.not_valid(wrong)
-        request = _post(
-            _of_number(self.root(config), config, "/messages"),
-            config,
-            payloads.request_body(message),
-        )
-        answer = await calls.handed_over(
-            transport, request, write_before=write_before, timeout=timeout
-        )
-        return payloads.outcome(answer) if isinstance(answer, HttpAnswer) else answer
+    def _complaint(self, content: Content) -> str | None:
+        return payloads.complaint(content)
+
+    def _request(self, config: Config, message: Message) -> HttpRequest:
+        url = _of_number(self.root(config), config, "/messages")
+        return _post(url, config, payloads.request_body(message))
+
+    def _outcome(self, answer: HttpAnswer) -> Outcome:
+        return payloads.outcome(answer)
 
     async def mark_read(
         self, transport: Transport, config: Config, message_id: str, *, sender: str = ""
@@ -149,13 +133,13 @@ class MetaAdapter(MetaCallbacks, Adapter):
             config,
             payloads.read_mark(message_id),
         )
-        await self._ask(transport, request, CALL_TIMEOUT)
+        await _ask(self.name, transport, request, CALL_TIMEOUT)
 
     async def upload(self, transport: Transport, config: Config, upload: Upload) -> str:
         media.check(upload)
         content_type, body = media.form(upload)
         request = _post(_of_number(self.root(config), config, "/media"), config, body, content_type)
-        document = await self._ask(transport, request, UPLOAD_TIMEOUT)
+        document = await _ask(self.name, transport, request, UPLOAD_TIMEOUT)
         if identifier := word(document.get("id")):
             return identifier
         fault = ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, "an answer without an id")
@@ -185,21 +169,22 @@ class MetaAdapter(MetaCallbacks, Adapter):
         self, transport: Transport, config: Config, path: str, timeout: float = CHECK_TIMEOUT
     ) -> dict[str, Any]:
         request = HttpRequest("GET", f"{self.root(config)}/{path}", _headers(config))
-        return await self._ask(transport, request, timeout)
+        return await _ask(self.name, transport, request, timeout)
 
-    async def _ask(
-        self, transport: Transport, request: HttpRequest, timeout: float
-    ) -> dict[str, Any]:
-        """The answer's object; raises CallFailed for errors of Meta's, whatever the status."""
-        answer = await calls.ask(transport, request, provider=self.name, timeout=timeout)
-        document = decoded(answer.body)
-        if document is None:
-            detail = f"Unreadable answer, HTTP {answer.status}"
-            code = f"http_{answer.status}"
-            raise CallFailed(self.name, ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail))
-        if document.get("error") or answer.status >= FAULTY:
-            raise CallFailed(self.name, errors.fault(document.get("error"), answer))
-        return document
+
+async def _ask(
+    provider: str, transport: Transport, request: HttpRequest, timeout: float
+) -> dict[str, Any]:
+    """The answer's object; raises CallFailed for errors of Meta's, whatever the status."""
+    answer = await calls.ask(transport, request, provider=provider, timeout=timeout)
+    document = decoded(answer.body)
+    if document is None:
+        detail = f"Unreadable answer, HTTP {answer.status}"
+        code = f"http_{answer.status}"
+        raise CallFailed(provider, ProviderFault(code, ErrorClass.NETWORK_UNSURE, detail))
+    if document.get("error") or answer.status >= FAULTY:
+        raise CallFailed(provider, errors.fault(document.get("error"), answer))
+    return document
 
 
 def _asked_of_number(config: Config) -> str:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from recado.providers import calls
-from recado.providers.base import Adapter, CallFailed, Capabilities, Config, Transport, lacking
+from recado.providers.adapter import Adapter
+from recado.providers.base import CallFailed, Capabilities, Config, Transport
 from recado.providers.config import Credential, ServerAddress, validated
 from recado.providers.content import MediaKind
 from recado.providers.events import ProviderFault
@@ -50,9 +51,6 @@ class UazapiAdapter(UazapiCallbacks, Adapter):
     def configure(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         return validated(UazapiConfig, raw)
 
-    def reconfigure(self, config: Config, given: Mapping[str, Any]) -> dict[str, Any]:
-        return self.configure({**config, **given})
-
     def external_id(self, config: Config) -> str:
         """Of the token, which alone tells an instance from others, and does not lie open."""
         parts = urlsplit(str(config["base_url"]))
@@ -85,28 +83,11 @@ class UazapiAdapter(UazapiCallbacks, Adapter):
             if error.fault.code != errors.NO_SESSION:
                 raise
 
-    async def send(
-        self,
-        transport: Transport,
-        config: Config,
-        message: Message,
-        *,
-        write_before: float | None,
-        timeout: float,
-    ) -> Outcome:
-        if missing := lacking(self.capabilities, message.content):
-            return calls.unsupported(missing)
-        if wrong := calls.complaint(message.content, self.capabilities):
-            return calls.not_valid(wrong)
+    def _request(self, config: Config, message: Message) -> HttpRequest:
         call, body = payloads.send(message)
-        answer = await calls.handed_over(
-            transport,
-            _request(config, "POST", call, body),
-            write_before=write_before,
-            timeout=timeout,
-        )
-        if not isinstance(answer, HttpAnswer):
-            return answer
+        return _request(config, "POST", call, body)
+
+    def _outcome(self, answer: HttpAnswer) -> Outcome:
         return calls.outcome(answer, payloads.taken, errors.of_answer)
 
     async def mark_read(

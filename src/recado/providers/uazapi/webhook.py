@@ -49,19 +49,6 @@ class UazapiCallbacks:
         told = given.encode("utf-8", "replace") if isinstance(given, str) else b""
         return bool(token) and hmac.compare_digest(told, token)
 
-    def handshake(self, config: Config, query: Mapping[str, str]) -> str | None:
-        """It asks nothing of the kind."""
-        del config, query
-        return None
-
-    def external_ids(self, body: bytes) -> set[str]:
-        del body
-        return set()  # each instance has an address of its own
-
-    def only(self, body: bytes, external_id: str, account_id: str | None = None) -> bytes:
-        del external_id, account_id
-        return body
-
     def parse(self, body: bytes, *, arrived: datetime) -> list[CallbackEvent]:
         document = reading.document(body)
         kind = word(document.get("EventType"))
