@@ -19,6 +19,7 @@ from tests.integration.webhooks.calling import (
 )
 
 from recado.domain.ids import WorkspaceId
+from recado.features.webhooks import routes
 from recado.platform.runtime import Runtime
 from recado.providers.meta import webhook
 
@@ -163,3 +164,22 @@ def said(body: bytes) -> list[str]:
         for part in json.loads(body)["entry"]
         for one in part["changes"]
     ]
+
+
+async def test_a_new_secret_holds_at_once_and_loses_nobody_s_share(
+    api: Api,
+    workspace: WorkspaceId,
+    http: aiohttp.ClientSession,
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes, "SURE_SECONDS", 0.0)
+    numbers = [await connect(api, workspace), await connect(api, workspace)]
+    both = callback(entry(*(change(one, status("sent")) for one in numbers)))
+    assert await numbers[0].call(http, both) == 200
+    for one in numbers:
+        config = {"app_secret": OTHER_SECRET}
+        await api("PATCH", f"channels/{one.channel}", {"config": config})
+    assert await numbers[0].call(http, both, secret=OTHER_SECRET) == 200
+    assert await numbers[0].call(http, both) == 401
+    assert await channels_told(runtime, workspace) == sorted(2 * [one.channel for one in numbers])

@@ -46,21 +46,19 @@ class Intake:
         Raises:
             What PostgreSQL raises: the caller answers 503 and the provider comes again.
         """
-        addressed = await self._target(provider, key)
+        addressed, genuine = await self._addressed(provider, key, headers, body)
         if addressed is None:
             return Verdict.UNKNOWN_ADDRESS
         adapter = addressed.channel.adapter
         numbers, accounts = adapter.external_ids(body), adapter.account_ids(body)
         kept: list[Received] = []
-        genuine = adapter.verify(addressed.channel.config, headers, body)
         if genuine and not accounts and not numbers - {addressed.external_id}:
             kept.append(_received(addressed, adapter.without_secrets(body)))
         else:
-            for target in await self._concerned(provider, numbers, accounts):
-                if _proven(target, headers, body):
-                    genuine = True
-                    share = adapter.only(body, target.external_id, target.account_id)
-                    kept.append(_received(target, share))
+            for target in await self._concerned(provider, numbers, accounts, headers, body):
+                genuine = True
+                share = adapter.only(body, target.external_id, target.account_id)
+                kept.append(_received(target, share))
         if not genuine:
             metrics.CALLBACKS.labels(provider, "forged").inc()
             return Verdict.FORGED
@@ -69,10 +67,40 @@ class Intake:
         metrics.CALLBACKS.labels(provider, "kept" if kept else "unknown_number").inc()
         return Verdict.KEPT
 
+    async def _addressed(
+        self, provider: str, key: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Target | None, bool]:
+        """Whose address was called, and whether that channel's secret signed the body."""
+        target = await self._target(provider, key)
+        if target is None or _signed(target, headers, body):
+            return target, target is not None
+        if self._routes.doubt(("key", provider, key)):
+            target = await self._target(provider, key)
+        return target, target is not None and _signed(target, headers, body)
+
     async def _concerned(
+        self,
+        provider: str,
+        numbers: set[str],
+        accounts: set[str],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Collection[Target]:
+        """Each channel once, whether its number or its account is spoken of, if its secret signed.
+
+        The provider is told that all was kept if anything was, so it is made sure of the others.
+        """
+        found = await self._spoken_of(provider, numbers, accounts)
+        proven = [one for one in found if _proven(one, headers, body)]
+        doubted = [one.external_id for one in found if one not in proven]
+        if sum(self._routes.doubt(("number", provider, number)) for number in doubted):
+            found = await self._spoken_of(provider, numbers, accounts)
+            proven = [one for one in found if _proven(one, headers, body)]
+        return proven
+
+    async def _spoken_of(
         self, provider: str, numbers: set[str], accounts: set[str]
     ) -> Collection[Target]:
-        """Each channel once, whether its number or its account is spoken of."""
         found = [
             *await self._routes.by_numbers(provider, numbers),
             *await self._routes.by_accounts(provider, accounts),
@@ -91,6 +119,9 @@ def _received(target: Target, body: bytes) -> Received:
     return Received(target.workspace_id, target.channel.id, body)
 
 
+def _signed(target: Target, headers: Mapping[str, str], body: bytes) -> bool:
+    return target.channel.adapter.verify(target.channel.config, headers, body)
+
+
 def _proven(target: Target, headers: Mapping[str, str], body: bytes) -> bool:
-    channel = target.channel
-    return not channel.deleted and channel.adapter.verify(channel.config, headers, body)
+    return not target.channel.deleted and _signed(target, headers, body)

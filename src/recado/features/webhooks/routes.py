@@ -16,6 +16,11 @@ from recado.platform.sql import load
 SQL = load(__package__ or "")
 REMEMBERED_SECONDS = 30.0
 MOST_REMEMBERED = 10_000
+SURE_SECONDS = (
+    1.0  # so long what was read is not doubted, as anybody may call with a false signature
+)
+
+Name = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Routes:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._remembered: dict[tuple[str, str, str], tuple[float, Target | None]] = {}
+        self._remembered: dict[Name, tuple[float, Target | None]] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Target | None]] = {}
 
     async def by_key(self, provider: str, key: str) -> Target | None:
@@ -96,13 +101,23 @@ class Routes:
                 found.append(replace(target, account_id=row["account_id"]))
         return found
 
-    def _recall(self, name: tuple[str, str, str]) -> Target | None:
+    def doubt(self, name: Name) -> bool:
+        """Forget a channel whose secret did not sign what was to be its own: it may have a new one.
+
+        ``name``: ``key`` or ``number``, the provider, and which. Returns whether to look again.
+        """
+        until, _ = self._remembered.get(name, (0.0, None))
+        if until - REMEMBERED_SECONDS + SURE_SECONDS > time.monotonic():
+            return False
+        return self._remembered.pop(name, None) is not None
+
+    def _recall(self, name: Name) -> Target | None:
         until, target = self._remembered[name]
         if until <= time.monotonic():
             raise KeyError(name)
         return target
 
-    def _remember(self, name: tuple[str, str, str], target: Target | None) -> None:
+    def _remember(self, name: Name, target: Target | None) -> None:
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()  # strangers may call with made-up addresses
         self._remembered[name] = (time.monotonic() + REMEMBERED_SECONDS, target)
