@@ -36,14 +36,16 @@ class WebhookBranch:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        path: str = scope["path"] if scope["type"] == "http" else ""
+        if not path.startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        pieces = scope["path"][len(PREFIX) :].split("/")
-        if len(pieces) != 2 or not all(pieces):  # noqa: PLR2004 - provider, key
+        # Evolution and uazapi can be told to put the event behind the address; the body has it too.
+        provider, _, behind = path.removeprefix(PREFIX).partition("/")
+        key = behind.partition("/")[0]
+        if not provider or not key:
             await _answer(send, 404, b"no such address")
             return
-        provider, key = pieces
         if scope["method"] == "GET":
             await self._handshake(scope, send, provider, key)
         elif scope["method"] == "POST":

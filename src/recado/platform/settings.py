@@ -44,7 +44,10 @@ class Web(_Group):
 class Sending(_Group):
     """How a worker talks to providers and to other workers."""
 
-    request_timeout_seconds: float = Field(30, gt=0, description="then the outcome is unknown")
+    # After a minute the slot in flight of whoever has not freed it is given to others.
+    request_timeout_seconds: float = Field(
+        30, gt=0, le=60, description="then the outcome is unknown"
+    )
     lease_seconds: float = Field(15, gt=0, description="a dead worker's channels wait this long")
     limit_per_second: int | None = Field(None, ge=1, description="requests of all workspaces")
     limit_per_minute: int | None = Field(None, ge=1, description="requests of all workspaces")

@@ -88,11 +88,13 @@ def picture(value: object) -> str:
 
 
 def time(value: object, otherwise: datetime) -> datetime:
-    """Unix time in seconds or milliseconds, a string or a number; else the one given."""
+    """Unix time in seconds or milliseconds, a string or a number; else, or for 0, the one given."""
     try:
         seconds = float(str(value))
         if seconds >= MILLISECONDS_FROM:
             seconds /= 1000
+        if seconds <= 0:
+            return otherwise
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return otherwise

@@ -33,7 +33,7 @@ from recado.features.wishes import confirming
 from recado.features.wishes.hearing import hear
 from recado.platform import clock
 from recado.platform.runtime import Runtime
-from recado.providers.events import InboundEvent
+from recado.providers.events import EditEvent, InboundEvent
 
 _ids = itertools.count(1)
 NOON = 1_780_000_000  # seconds, some day
@@ -201,6 +201,15 @@ async def test_a_message_that_is_changed_into_a_word_is_one(
     edit = {"original_message_id": first["id"], "message": changed}
     await write(runtime, number, first, said(digits, at=NOON + 9, type="edit", edit=edit))
     assert await holds(runtime, number, contact) == (NOON + 9, "keyword")
+
+
+async def test_what_we_change_on_our_phone_into_a_word_is_nobody_s_wish(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, sender = await person(runtime, number.workspace)
+    ours = EditEvent(sender=sender, of="3EB0", text="SAIR", ours=True, at=clock.now())
+    await hear(runtime, number.workspace, [(number.channel, ours)], [])
+    assert await holds(runtime, number, contact) == (None, None)
 
 
 async def test_what_was_said_last_holds_in_whatever_order_it_is_heard(

@@ -513,6 +513,35 @@ async def test_an_answer_of_a_channel_comes_before_its_campaigns(
     assert (await reserve(limiter, 1, every_minute)).held[0].seconds > 59
 
 
+async def test_what_waits_long_keeps_its_place_only_for_as_long_as_it_asks_again(
+    redis: "Redis", tenant: WorkspaceId
+) -> None:
+    """Else a cap that a person raises would hold campaigns up until it had been over."""
+    daily = pace(cap_daily=1)
+    answers = AnswerLimiter(redis, tenant, ChannelId(1), gated=False)
+    path = path_of(daily)
+    await open_books(redis, tenant, path)
+    for message in (1, 2):
+        answer = Asking(MessageReference(MessageId(message), 1), RunId(0), ContactId(2))
+        grant = await answers.reserve([answer], {RunId(0): path})
+    assert grant.held[0].seconds > 80_000
+    waiting = key(tenant, "waiting")
+    assert await redis.zcard(waiting) == 1
+    assert await redis.zcount(waiting, int(grant.at) + 40 * SECOND_US, "+inf") == 0
+
+
+async def test_who_is_counted_already_is_written_to_while_others_wait_for_the_tier(
+    limiter_of: MakeLimiter, redis: "Redis", tenant: WorkspaceId
+) -> None:
+    limiter, people = await taken(limiter_of(1)), tier("waba", 1)
+    assert let(await limiter.ask(ask(1, contact=1), FREE, people)) == 1
+    first = AnswerLimiter(redis, tenant, ChannelId(1), gated=True)
+    begins = Asking(MessageReference(MessageId(1), 1), RunId(0), ContactId(2))
+    assert (await first.reserve([begins], {RunId(0): path_of(FREE, people)})).held
+    grant = await limiter.ask([*ask(1, contact=3), *ask(1, contact=1)], FREE, people)
+    assert grant.granted == (1,)
+
+
 async def test_who_opted_out_is_answered_while_they_talk_to_us_and_not_written_to_first(
     redis: "Redis", tenant: WorkspaceId
 ) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from recado.domain.retry import ErrorClass
 from recado.providers import calls
-from recado.providers.base import Accepted, HttpAnswer, Message, Outcome, Refused, Unsure
+from recado.providers.base import (
+    Accepted,
+    CallFailed,
+    HttpAnswer,
+    Message,
+    Outcome,
+    Refused,
+    Unsure,
+)
 from recado.providers.config import InvalidConfig
 from recado.providers.content import Media, Text
 from recado.providers.events import (
@@ -234,6 +242,9 @@ def test_a_reaction_and_an_edit_name_the_message_they_are_about() -> None:
     (event,) = heard(edited=f"{OWNER}:AC97", text="Oi!")
     assert isinstance(event, EditEvent)
     assert (event.of, event.text) == ("AC97", "Oi!")
+    (ours,) = heard(edited=f"{OWNER}:AC97", text="Oi!", fromMe=True)
+    assert isinstance(ours, EditEvent)
+    assert (ours.of, ours.text, ours.ours, ours.sender) == ("AC97", "Oi!", True, ANA)
 
 
 def test_a_person_with_no_number_is_known_by_the_other_id_and_one_with_neither_not_at_all() -> None:
@@ -325,3 +336,12 @@ def test_a_wrong_field_is_named(changes: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidConfig) as found:
         ADAPTER.configure({"base_url": "https://x.uazapi.com", "token": "t", **changes})
     assert list(found.value.fields) == [f"config.{field}"]
+
+
+def test_a_number_that_could_not_be_looked_up_is_not_taken_for_dead() -> None:
+    row = {"query": ANA, "isInWhatsapp": False, "jid": "", "lid": ""}
+    for said in ("", f"the number {ANA}@s.whatsapp.net is not on WhatsApp"):
+        [answer] = payloads.checks([row | {"error": said}], [ANA])
+        assert not answer.exists
+    with pytest.raises(CallFailed):
+        payloads.checks([row | {"error": "usync query: timed out"}], [ANA])

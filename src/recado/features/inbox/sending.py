@@ -9,9 +9,11 @@ again by itself: a callback with its reference tells, or nobody does.
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from psycopg.errors import UniqueViolation
 from redis.exceptions import RedisError
 
 from recado.domain import retry
@@ -85,14 +87,16 @@ class Sending:
                 if held is not None
                 else await self._leave(workspace_id, claimed, limiter)
             )
-        except (RedisError, OSError) as error:
-            outages.REDIS.away(error)
+        except (RedisError, *AWAY) as error:  # nothing has left
+            outages.met(error)
             left = clock.now() + SERVER_AWAY
         if isinstance(left, datetime):
+            # By then a person may have changed what it waits for.
+            due = min(left, clock.now() + claims.LOOK_AGAIN)
             mood.unused()
             await mood.save()
-            await claims.release(self._runtime, workspace_id, claimed, left)
-            return left
+            await _insist(lambda: claims.release(self._runtime, workspace_id, claimed, due))
+            return due
         result = _result(claimed, left)
         await self._record(workspace_id, claimed, result)
         try:
@@ -191,45 +195,45 @@ class Sending:
 
     async def _record(self, workspace_id: WorkspaceId, claimed: Claim, result: Result) -> None:
         """What is known of a request must not be lost because PostgreSQL is away for a while."""
-        while True:
-            try:
-                async with short(self._runtime.db, workspace_id) as tx:
-                    place = {"workspace_id": workspace_id, "id": claimed.reference.message_id}
-                    if result.provider_id:
-                        await tx.run(
-                            SQL["drop_echo"],
-                            channel_id=claimed.channel.id,
-                            provider_id=result.provider_id,
-                            **place,
-                        )
-                    fault, decision = result.fault, result.decision
+        fault, decision = result.fault, result.decision
+        place = {"workspace_id": workspace_id, "id": claimed.reference.message_id}
+
+        async def write() -> None:
+            async with short(self._runtime.db, workspace_id) as tx:
+                if result.provider_id:
                     await tx.run(
-                        SQL["record"],
-                        number=claimed.reference.attempt,
-                        result=result.result,
-                        status=result.status.value,
+                        SQL["drop_echo"],
+                        channel_id=claimed.channel.id,
                         provider_id=result.provider_id,
-                        left_at=result.left_at,
-                        has_left=result.left,
-                        counted=decision.counts if decision else True,
-                        due=decision.due_at if decision else None,
-                        code=fault.code if fault else None,
-                        detail=fault.detail if fault else None,
-                        **{"class": fault.error_class.value if fault else None},
                         **place,
                     )
-                    if result.wa_id and claimed.contact_id:
-                        await tx.run(
-                            SQL["note_wa_id"],
-                            workspace_id=workspace_id,
-                            contact_id=claimed.contact_id,
-                            wa_id=result.wa_id,
-                        )
-            except AWAY as error:
-                outages.met(error)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+                await tx.run(
+                    SQL["record"],
+                    number=claimed.reference.attempt,
+                    result=result.result,
+                    status=result.status.value,
+                    provider_id=result.provider_id,
+                    left_at=result.left_at,
+                    has_left=result.left,
+                    counted=decision.counts if decision else True,
+                    due=decision.due_at if decision else None,
+                    code=fault.code if fault else None,
+                    detail=fault.detail if fault else None,
+                    **{"class": fault.error_class.value if fault else None},
+                    **place,
+                )
+                if result.wa_id and claimed.contact_id:
+                    await tx.run(
+                        SQL["note_wa_id"],
+                        workspace_id=workspace_id,
+                        contact_id=claimed.contact_id,
+                        wa_id=result.wa_id,
+                    )
+
+        try:
+            await _insist(write)
+        except UniqueViolation:  # its echo came at this very moment; now it is seen
+            await _insist(write)
 
     async def _follow(
         self, workspace_id: WorkspaceId, claimed: Claim, mood: Mood, result: Result
@@ -245,6 +249,18 @@ class Sending:
             back_off_until=mood.pause_until,
         )
         await feed.publish(self._runtime.redis, workspace_id, [claimed.conversation_id])
+
+
+async def _insist(action: Callable[[], Awaitable[None]]) -> None:
+    """Do it, however long PostgreSQL is away."""
+    while True:
+        try:
+            await action()
+        except AWAY as error:
+            outages.met(error)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def _result(claimed: Claim, left: _Left) -> Result:

@@ -81,7 +81,10 @@ WITH tried AS (
 )
 UPDATE message m
 SET status = CASE WHEN mine.decided THEN %(status)s ELSE m.status END,
-    provider_id = coalesce(m.provider_id, %(provider_id)s),
+    provider_id = coalesce(m.provider_id, CASE WHEN NOT EXISTS (
+        SELECT FROM message e WHERE e.workspace_id = %(workspace_id)s
+          AND e.channel_id = m.channel_id AND e.direction = 'out'
+          AND e.provider_id = %(provider_id)s AND e.id <> m.id) THEN %(provider_id)s END),
     attempts = m.attempts + %(counted)s::boolean::integer,
     due_at = coalesce(%(due)s::timestamptz, m.due_at),
     sent_at = CASE WHEN %(status)s = 'sent' THEN coalesce(m.sent_at, now()) ELSE m.sent_at END,

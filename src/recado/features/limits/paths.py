@@ -113,10 +113,13 @@ def of_answers(channel: OpenChannel, of_all: Shared, now: datetime) -> Path:
     which is up to who asks.
     """
     found = [*of_channel(channel, now), *of_workspace(of_all)]
+    off: list[str] = []
     if channel.portfolio and channel.tier:
         found.append(limits.tier(channel.portfolio, channel.tier))
+    elif channel.portfolio:
+        off.append(limits.mark(Scope.PORTFOLIO, channel.portfolio, "tier"))
     pairs = channel.adapter.capabilities.limits_pairs
-    off = [
+    off += [
         *limits.missing(Scope.CHANNEL, str(channel.id), found),
         *limits.shared_missing(Scope.WORKSPACE, of_all.limits),
     ]

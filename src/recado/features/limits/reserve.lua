@@ -13,7 +13,7 @@
 -- ARGV[1] JSON:
 --   lease     ours; "" where there is none to be held
 --   first     these come before all others: until they have left, or no longer ask, nobody else takes
---             of a limit what they wait for
+--             of a limit what they wait for; to be asked for again within AGAIN, however long the wait
 --   marks     of all books: they must be open
 --   off       marks of limits that are not kept: they are closed once something leaves
 --   books     [{kind, width, step, longer, after, by}]; width and pauses in microseconds
@@ -50,6 +50,7 @@ end
 
 local MINUTE = 60000000
 local PATIENCE = 3000000 -- so late may somebody be whose turn has come
+local AGAIN = 30000000 -- what waits for longer asks again by then: limits may be changed meanwhile
 local NAP = 50000 -- before it is worth looking whether they have left
 local WAITING_AT_MOST = 200 -- looked at; of so many the first ones keep the others' places
 local clock = redis.call('TIME')
@@ -216,8 +217,13 @@ if not ask.first then
 end
 
 local function let_wait(attempt, name, wait)
-  redis.call('ZADD', KEYS[6], us(now + wait + PATIENCE), attempt.delivery .. ' ' .. name)
+  redis.call('ZADD', KEYS[6], us(now + math.min(wait, AGAIN) + PATIENCE), attempt.delivery .. ' ' .. name)
   redis.call('EXPIRE', KEYS[6], 172800)
+end
+
+-- Who is counted already takes nothing from those who wait to be.
+local function is_counted(book, attempt)
+  return book.kind == 'unique' and attempt and redis.call('ZSCORE', book.key, attempt[book.by])
 end
 
 -- The longest wait of a list of checks, and the book that asks for it.
@@ -225,7 +231,7 @@ local function hold(checks, attempt, wait, holder)
   for _, check in ipairs(checks or {}) do
     local book = ask.books[check[1] + 1]
     local its = kinds[book.kind].wait(book.key, book, check[2], attempt)
-    if kept[book.key] then
+    if kept[book.key] and not is_counted(book, attempt) then
       its = math.max(its, NAP)
     end
     if its > wait then

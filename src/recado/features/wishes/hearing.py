@@ -112,7 +112,7 @@ def _is_refused(event: StatusEvent) -> bool:
 def _spoken(written: Sequence[tuple[ChannelId, CallbackEvent]], rules: Rules) -> Iterator[_Spoken]:
     for channel, event in written:
         person = people.of(channel, event)
-        if person is None:
+        if person is None or (isinstance(event, EditEvent) and event.ours):
             continue
         if isinstance(event, InboundEvent | EditEvent):
             choice = event.choice if isinstance(event, InboundEvent) else None

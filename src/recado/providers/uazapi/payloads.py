@@ -14,6 +14,7 @@ from recado.providers.events import ChannelStatus, ProviderFault
 from recado.providers.exchange import Accepted, Check, Login, Message, NumberCheck
 from recado.providers.plain import plain
 from recado.providers.reading import objects, picture, under, word
+from recado.providers.uazapi import errors
 
 NAME = "uazapi"
 EVENTS = ("messages", "messages_update", "connection")
@@ -135,7 +136,9 @@ def checks(document: object, numbers: Sequence[str]) -> list[NumberCheck]:
 
 def _checked(number: str, answer: Mapping[str, Any] | None) -> NumberCheck:
     exists = answer.get("isInWhatsapp") if answer else None
-    if answer is None or not isinstance(exists, bool):
+    # Of what could not be looked up it says why, and false beside it.
+    failed = answer and answer.get("error") and errors.fault(answer).code != errors.NOT_ON_WHATSAPP
+    if answer is None or failed or not isinstance(exists, bool):
         detail = f"The answer says nothing of {number}"
         raise CallFailed(NAME, ProviderFault("unreadable", ErrorClass.UNKNOWN_CODE, detail))
     if not exists:

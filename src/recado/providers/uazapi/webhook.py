@@ -16,6 +16,7 @@ from recado.providers.base import CallbackEvent, Config
 from recado.providers.events import (
     ConnectionEvent,
     EchoEvent,
+    EditEvent,
     OtherEvent,
     QrEvent,
     StatusEvent,
@@ -87,6 +88,10 @@ def _ours(message: Mapping[str, Any], whose: Mapping[str, Any]) -> Iterator[Call
         return
     digits, user_id = whatsapp.person(message.get("chatid"), message.get("chatlid"))
     by_api = inbound.true(message.get("wasSentByApi"))
+    if (of := bare(message.get("edited"))) and not by_api:
+        text = inbound.text_of(message)
+        yield EditEvent(of=of, text=text, ours=True, sender=digits, user_id=user_id, **whose)
+        return
     reference = (word(message.get("track_id")) or None) if by_api else None
     if by_api:
         told = word(message.get("status")).lower()
