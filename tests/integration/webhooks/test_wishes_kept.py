@@ -1,5 +1,7 @@
 """A wish is kept for the person who had it, whatever becomes of their contact meanwhile."""
 
+import asyncio
+
 from tests.integration.api.product import Api
 from tests.integration.webhooks.calling import Number, send, states
 from tests.integration.webhooks.test_wishes import (
@@ -15,7 +17,11 @@ from tests.integration.webhooks.test_wishes import (
 )
 
 from recado.features.gates.service import contact_gate
+from recado.features.inbox import people
+from recado.features.wishes.hearing import hear
+from recado.platform import clock
 from recado.platform.runtime import Runtime
+from recado.providers.events import InboundEvent
 
 
 async def test_a_refusal_told_late_counts_for_who_was_deleted_and_added_again(
@@ -72,3 +78,19 @@ async def test_who_is_recognised_by_a_number_is_shut_out_at_once(
     await write(runtime, number, {**said(digits, "oi", at=NOON + 9), **name})
     assert await states(runtime, number, [waits]) == ["suppressed"]
     assert await runtime.redis.exists(contact_gate(number.workspace, contact))
+
+
+async def test_who_is_recognised_at_the_very_moment_is_heard_all_the_same(
+    runtime: Runtime, number: Number
+) -> None:
+    contact, _ = await person(runtime, number.workspace)
+    name = f"BR.s{contact}"
+    stop = InboundEvent(user_id=name, message_id="wamid.s", text="SAIR", at=clock.now())
+    async with runtime.db.workspace(number.workspace) as tx:
+        await people.alone(tx)
+        await people.learn(tx, {(number.channel, name): (contact, clock.now())})
+        hearing = asyncio.create_task(hear(runtime, number.workspace, [(number.channel, stop)], []))
+        done, _ = await asyncio.wait({hearing}, timeout=0.3)
+        assert not done, "it did not wait for what was being learned"
+    await hearing
+    assert (await holds(runtime, number, contact))[1] == "keyword"

@@ -53,6 +53,11 @@ def of(channel_id: ChannelId, event: CallbackEvent) -> Person | None:
     return person if person.alone else None
 
 
+async def alone(tx: Transaction) -> None:
+    """Until this transaction ends nobody else learns who is who. To be held before contacts are."""
+    await tx.run(SQL["alone_in_workspace"], workspace_id=tx.workspace_id)
+
+
 async def contacts(tx: Transaction, found: Iterable[Person]) -> dict[Person, ContactId]:
     """Those who are contacts; these stay locked against deletion."""
     known = await look_up(tx, found)

@@ -1,3 +1,6 @@
+-- name: alone_in_workspace
+SELECT pg_advisory_xact_lock(hashtextextended('inbox ' || %(workspace_id)s::bigint, 0));
+
 -- name: contacts
 SELECT g.place, coalesce(p.id, i.contact_id) AS contact_id
 FROM unnest(%(channels)s::bigint[], %(keys)s::text[], %(user_ids)s::text[])

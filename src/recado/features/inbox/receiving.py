@@ -57,7 +57,7 @@ async def take_in(
         return
     async with short(runtime.db, workspace_id) as tx:
         # One batch at a time: who is who must not change in the middle of it.
-        await tx.run(SQL["alone"], workspace_id=workspace_id)
+        await people.alone(tx)
         moved, recognised = await _take_in(tx, told, clock.now())
     if recognised:
         async with short(runtime.db, workspace_id) as tx:

@@ -1,6 +1,3 @@
--- name: alone
-SELECT pg_advisory_xact_lock(hashtextextended('inbox ' || %(workspace_id)s::bigint, 0));
-
 -- name: conversations
 SELECT g.place, v.id
 FROM unnest(%(channels)s::bigint[], %(contacts)s::bigint[], %(people)s::text[])

@@ -127,7 +127,12 @@ def _spoken(written: Sequence[tuple[ChannelId, CallbackEvent]], rules: Rules) ->
 
 async def _of_people(tx: Transaction, spoken: Sequence[_Spoken]) -> list[Said]:
     """Strangers with a number are contacts since they wrote; of others it is kept who they are."""
-    known = await people.look_up(tx, [one.person for one in spoken])
+    who = {one.person for one in spoken}
+    known = await people.look_up(tx, who)
+    if len(known) < len(who):
+        # Their wishes are taken up when they are recognised; not between this look and the record.
+        await people.alone(tx)
+        known = await people.look_up(tx, who)
     return [one.by(known.get(one.person)) for one in spoken]
 
 
