@@ -19,6 +19,7 @@ const stamp = new Intl.DateTimeFormat(language, {
   timeZone,
 })
 const date = new Intl.DateTimeFormat(language, { dateStyle: 'short', timeZone })
+const atOnce = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(0, 'second')
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'always', style: 'long' })
 
 const day = 86_400_000
@@ -36,9 +37,10 @@ export const timeWithSeconds = (moment) => second.format(moment)
 export const moment = (then, now = new Date()) =>
   (date.format(then) === date.format(now) ? clock : stamp).format(then)
 
-/** "in 18 minutes"; the unit is the largest that gives a number of two or more. */
+/** "in 18 minutes", or "now"; the unit is the largest that gives a number of two or more. */
 export function fromNow(then, now = new Date()) {
   const distance = then - now
+  if (Math.abs(distance) < 1000) return atOnce
   const units = [
     ['day', day],
     ['hour', 3_600_000],

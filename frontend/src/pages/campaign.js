@@ -247,7 +247,8 @@ const campaign = () => ({
     // Before the start: when it would end if it were started now.
     const eta = this.begun ? status === 'running' && this.progress.eta : this.ahead
     if (!eta) return '—'
-    const end = new Date(eta)
+    // A forecast made a moment ago may lie in the past by now; what is to come does not.
+    const end = new Date(Math.max(new Date(eta), new Date()))
     return fill(this.texts.eta, { moment: moment(end), distance: fromNow(end) })
   },
 
@@ -270,6 +271,14 @@ const campaign = () => ({
 
   get notWaiting() {
     return this.progress.status !== 'running' || !this.progress.waiting_until
+  },
+
+  get heldText() {
+    return fill(this.texts.held, { held: number(this.progress.held) })
+  },
+
+  get noneHeld() {
+    return !this.progress.held
   },
 
   get uncharted() {

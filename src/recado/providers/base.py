@@ -15,9 +15,10 @@ stands in config.py, calls.py, reading.py and whatsapp.py.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from recado.domain.errors import Conflict, Unavailable
+from recado.platform.i18n import mark
 from recado.providers.content import (
     Buttons,
     Choices,
@@ -88,9 +89,26 @@ __all__ = [
 Config = Mapping[str, Any]  # a channel's config, credentials included, as the adapter validated it
 
 
+_ABILITIES: Final[Mapping[str, str]] = {
+    "login": mark("connecting a phone"),
+    "logout": mark("logging a phone out"),
+    "number_check": mark("checking numbers"),
+    "number_info": mark("telling of the number"),
+    "read_marks": mark("marking as read"),
+    "template": mark("templates"),
+    "uploads": mark("files that are handed over; give a link"),
+    "buttons": mark("buttons"),
+    "list": mark("lists to choose from"),
+}
+
+
 class Unsupported(Conflict):
     code = "unsupported_by_provider"
-    sentence = "Channels of the provider '{provider}' cannot do this: {what}. Use another channel."
+    sentence = "Channels of the provider '{provider}' cannot do this: {thing}. Use another channel."
+
+    def __init__(self, *, provider: str, what: str) -> None:
+        """``what``: the name of a capability, or of a kind of media."""
+        super().__init__(provider=provider, thing=_ABILITIES.get(what, what))
 
 
 class CallFailed(Unavailable):

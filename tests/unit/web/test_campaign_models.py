@@ -54,6 +54,7 @@ def test_the_page_s_script_begins_with_the_figures_of_the_page() -> None:
     assert json.loads(context["live"].progress)["sent"] == 4
     assert json.loads(context["live"].history) == [[100], [4.0]]
     assert context["done_text"] == "4 de 10 resolvidas"
+    assert json.loads(context["live"].texts)["held"].format(held=0) == context["held_text"]
     assert json.loads(context["live"].rules)["paused"] == [
         "cancel",
         "fail",

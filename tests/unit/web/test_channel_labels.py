@@ -17,6 +17,7 @@ def channel(
     paused: str | None = None,
 ) -> Channel:
     return Channel(
+        id=7,
         name="loja",
         provider=provider,
         status=status,
@@ -43,7 +44,7 @@ def test_what_is_wrong_with_a_connected_channel_is_said() -> None:
 @pytest.mark.parametrize("detail", ["close", "401", "401: logged out from another device", None])
 def test_a_channel_without_its_phone_asks_for_one(detail: str | None) -> None:
     shown = channel(detail=detail, paused=f"disconnected: {detail}")
-    assert labels.advice(ENGLISH, shown).startswith("No phone is linked.")
+    assert "/api/v1/channels/7/login" in labels.advice(ENGLISH, shown)
 
 
 def test_a_wrong_key_is_no_missing_phone_and_is_said_once() -> None:

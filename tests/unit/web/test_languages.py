@@ -7,6 +7,7 @@ import pytest
 
 from recado.domain.errors import NotFound, TooManyRequests
 from recado.platform.i18n import LOCALES, negotiate, translator
+from recado.providers.base import Unsupported
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOON = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)  # 12:05 in São Paulo
@@ -69,6 +70,12 @@ def test_an_error_is_told_in_the_reader_s_language() -> None:
 def test_the_kind_of_thing_that_is_missing_is_translated_too() -> None:
     assert "campanha" in translator("pt_BR").error(NotFound("campaign"))
     assert "campaign" in translator("en").error(NotFound("campaign"))
+
+
+def test_what_a_provider_cannot_do_is_said_in_words() -> None:
+    error = Unsupported(provider="meta", what="number_check")
+    assert "checking numbers" in translator("en").error(error)
+    assert "verificar números" in translator("pt_BR").error(error)
 
 
 def test_numbers_are_written_as_the_language_writes_them() -> None:

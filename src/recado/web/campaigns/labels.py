@@ -62,6 +62,11 @@ WAITING: Final = mark(
     "It is outside the hours of this campaign. Messages go on leaving at {moment}."
 )
 
+HELD: Final = mark(
+    "The provider holds {held} of the sent messages back until it has judged their template, which "
+    "takes an hour or so."
+)
+
 REASONS: Final[Mapping[str, str]] = {
     "opted_out": mark("Does not want messages"),
     "tag": mark("Has the tag {tag}"),

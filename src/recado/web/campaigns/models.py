@@ -209,6 +209,7 @@ def progress_context(language: Translator, progress: Progress, pace: Pace) -> di
         "campaign_labels": texts["statuses"],
         "delivery_labels": translated(language, labels.DELIVERY),
         "paused_text": paused_text(texts, progress.paused_reason),
+        "held_text": language.gettext(labels.HELD, held=language.number(progress.held)),
         "percent_value": percent(progress),
         "whole_percent": share,
         "done_text": texts["done"].format(**figures),
@@ -251,4 +252,5 @@ def _texts(language: Translator) -> dict[str, Any]:
         "reasons": translated(language, labels.PAUSED),
         "stopped": _(labels.CAMPAIGN_STOPPED),
         "waiting": _(labels.WAITING),
+        "held": _(labels.HELD),
     }

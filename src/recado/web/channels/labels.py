@@ -30,8 +30,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "provider_asked_to_wait": mark("The provider asked to wait."),
 }
 _NO_PHONE: Final = mark(
-    "No phone is linked. Connect one through the API (POST …/login); the channel then goes on by "
-    "itself."
+    "No phone is linked. Connect one through the API (POST /api/v1/channels/{id}/login); the "
+    "channel then goes on by itself."
 )
 _LINK: Final = mark("Scan the picture, or type the code, on the phone.")
 _REGISTER: Final = mark("Finish the number's registration at the provider, then check the channel.")
@@ -85,6 +85,6 @@ def advice(language: Translator, channel: Channel) -> str:
         phones = provider_named(channel.provider).capabilities.connects_by_qr
         return language.gettext(_LINK if phones else _REGISTER)
     if lacks_phone(channel):
-        return language.gettext(_NO_PHONE)
+        return language.gettext(_NO_PHONE, id=channel.id)
     waits = channel.paused_reason is not None and channel.paused_until is None
     return language.gettext(_MEND) if waits or channel.status != "connected" else ""
