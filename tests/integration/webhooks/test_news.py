@@ -246,8 +246,12 @@ async def test_a_fault_of_the_account_pauses_and_others_are_told(
     code: int, paused: bool, kind: str, account: Account
 ) -> None:
     await account.apply(account.errs(code))
+    await account.execute("UPDATE callback SET processed_at = NULL")  # as a crash leaves it
+    await account.apply()
     assert [reason is not None for reason in await account.paused()] == [paused, paused]
     assert set(await account.told()) == {kind}
+    notes = (await account.api("GET", "notifications"))["items"]
+    assert [note["times"] for note in notes] == [1, 1], "it came to both channels, once"
 
 
 async def test_a_fault_that_pauses_is_not_lost_behind_a_later_one(account: Account) -> None:

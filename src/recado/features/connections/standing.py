@@ -15,7 +15,7 @@ from recado.platform import clock, logging, metrics
 from recado.platform.postgres import Row, Transaction, storable
 from recado.platform.runtime import Runtime
 from recado.platform.sql import load
-from recado.providers.events import ChannelStatus
+from recado.providers.events import ChannelStatus, ProviderFault
 
 log = logging.get(__name__)
 
@@ -158,22 +158,44 @@ async def tell_of_account(
     at: datetime,
 ) -> None:
     """Tell people what else was said of an account, once however often it is repeated."""
-    named, time = _kept(event), at.isoformat()
+    reason = f"{event}: {detail}" if detail else event
     async with short(runtime.db, workspace_id) as tx:
-        known = await tx.value(
-            SQL["already_told"],
-            workspace_id=workspace_id,
-            kind=Kind.ACCOUNT_NEWS.value,
-            channels=[*channels],
-            event=named,
-            at=time,
-        )
-        if not known:
-            reason = f"{event}: {detail}" if detail else event
-            first = min(channels)
-            await notify(
-                tx, Kind.ACCOUNT_NEWS, channel_id=first, reason=reason, event=named, at=time
-            )
+        await _tell_once(tx, Kind.ACCOUNT_NEWS, channels, event=event, reason=reason, at=at)
+
+
+async def tell_of_fault(
+    runtime: Runtime,
+    workspace_id: WorkspaceId,
+    channel: ChannelId,
+    fault: ProviderFault,
+    at: datetime,
+) -> None:
+    """Tell people what is wrong with a channel, though messages may leave; once likewise."""
+    reason = f"{fault.code}: {fault.detail}"
+    async with short(runtime.db, workspace_id) as tx:
+        await _tell_once(tx, Kind.CHANNEL_FAULT, [channel], event=fault.code, reason=reason, at=at)
+
+
+async def _tell_once(
+    tx: Transaction,
+    kind: Kind,
+    channels: Sequence[ChannelId],
+    *,
+    event: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    named, time = _kept(event), at.isoformat()
+    known = await tx.value(
+        SQL["already_told"],
+        workspace_id=tx.workspace_id,
+        kind=kind.value,
+        channels=[*channels],
+        event=named,
+        at=time,
+    )
+    if not known:
+        await notify(tx, kind, channel_id=min(channels), reason=reason, event=named, at=time)
 
 
 async def called(

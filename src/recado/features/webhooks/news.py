@@ -13,8 +13,6 @@ from recado.features.connections import numbers, sessions, standing
 from recado.features.connections.standing import Connection
 from recado.features.dispatch import consequences
 from recado.features.dispatch.transactions import short
-from recado.features.notifications.kinds import Kind
-from recado.features.notifications.service import notify
 from recado.features.templates import news as templates
 from recado.features.webhooks.faults import NEWS_FOR
 from recado.platform import clock
@@ -143,14 +141,13 @@ async def _of_fault(
     fault = event.fault
     if event.at < clock.now() - NEWS_FOR:
         return
-    because = f"{fault.code}: {fault.detail}"
-    if _pauses(event):
-        await consequences.pause_channel(
-            runtime, workspace_id, channel, because, error_class=fault.error_class
-        )
+    if not _pauses(event):
+        await standing.tell_of_fault(runtime, workspace_id, channel, fault, event.at)
         return
-    async with short(runtime.db, workspace_id) as tx:
-        await notify(tx, Kind.CHANNEL_FAULT, channel_id=channel, reason=because)
+    because = f"{fault.code}: {fault.detail}"
+    await consequences.pause_channel(
+        runtime, workspace_id, channel, because, error_class=fault.error_class
+    )
 
 
 def _connection(event: ConnectionEvent) -> Connection:
