@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from recado.domain import limits, pacing
 from recado.domain.ids import ContactId, ConversationId, MessageId, RunId, WorkspaceId
 from recado.domain.limits import Path, Scope
 from recado.features.contacts import consent
-from recado.features.inbox import outgoing, receipts
+from recado.features.inbox import jobs, outgoing, receipts
 from recado.features.inbox.claims import LOOK_AGAIN
 from recado.features.inbox.jobs import sweep_messages
 from recado.features.inbox.sending import Sending
@@ -369,3 +369,22 @@ async def test_what_has_to_wait_is_given_back_also_if_postgresql_is_away_at_that
     assert await sending is not None
     row = await at.row(message)
     assert (row["status"], row["claims"]) == ("pending", 1)
+
+
+async def test_what_left_is_put_on_record_though_its_job_is_cancelled(
+    desk: MakeDesk, simulator: Simulator, runtime: Runtime
+) -> None:
+    """As jobs are when their worker is told to stop."""
+    at, own = await desk(), replace(runtime, closing=[])
+    send = jobs.blueprint(own).tasks["send"].func
+    await simulator.faults({"fault": {"kind": "latency", "ms": 1000}, "count": 1})
+    message = await at.put()
+    given = {"workspace_id": at.workspace, "conversation_id": at.place, "message_id": message}
+    job = asyncio.create_task(send(**given))
+    await simulator.saw(at.number.number, 1)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    for close in own.closing:
+        await close()
+    assert (await at.row(message))["status"] == "sent"

@@ -242,9 +242,10 @@ def test_a_reaction_and_an_edit_name_the_message_they_are_about() -> None:
     (event,) = heard(edited=f"{OWNER}:AC97", text="Oi!")
     assert isinstance(event, EditEvent)
     assert (event.of, event.text) == ("AC97", "Oi!")
-    (ours,) = heard(edited=f"{OWNER}:AC97", text="Oi!", fromMe=True)
-    assert isinstance(ours, EditEvent)
-    assert (ours.of, ours.text, ours.ours, ours.sender) == ("AC97", "Oi!", True, ANA)
+    for kind in ("ExtendedTextMessage", "ProtocolMessage"):
+        (ours,) = heard(edited=f"{OWNER}:AC97", text="Oi!", fromMe=True, messageType=kind)
+        assert isinstance(ours, EditEvent)
+        assert (ours.of, ours.text, ours.ours, ours.sender) == ("AC97", "Oi!", True, ANA)
 
 
 def test_a_person_with_no_number_is_known_by_the_other_id_and_one_with_neither_not_at_all() -> None:

@@ -1,6 +1,9 @@
 """Background work on conversations."""
 
-from datetime import timedelta
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any
 
 from procrastinate import RetryStrategy
 from procrastinate.blueprints import Blueprint
@@ -18,6 +21,7 @@ from recado.providers.transport import AiohttpTransport
 log = logging.get(__name__)
 
 IDLE_AFTER = timedelta(seconds=30)
+RECORD_SECONDS = 5.0  # for what is left to do once the last request of a process has ended
 LONGEST = timedelta(minutes=3)  # from the claim to the record of a request, with room to spare
 
 
@@ -32,7 +36,8 @@ def blueprint(runtime: Runtime) -> Blueprint:
     async def send(*, workspace_id: int, message_id: int, conversation_id: int) -> None:
         workspace, message = WorkspaceId(workspace_id), MessageId(message_id)
         timeout = settings.sending().request_timeout_seconds
-        again = await Sending(runtime, wire.transport(), timeout).send(workspace, message)
+        sending = Sending(runtime, wire.transport(), timeout)
+        again = await wire.see_through(sending.send(workspace, message))
         if again is not None:
             async with short(runtime.db, workspace) as tx:
                 place = ConversationId(conversation_id)
@@ -77,7 +82,7 @@ async def sweep_messages(runtime: Runtime) -> None:
 
 
 class _Wire:
-    """The transport of a process's jobs, opened by the first that needs it.
+    """The transport of a process's jobs, opened by the first that needs it, and what is on it.
 
     It is kept: a grant does not live for as long as opening a connection takes.
     """
@@ -85,10 +90,28 @@ class _Wire:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._opened: AiohttpTransport | None = None
+        self._on_it: set[asyncio.Task[datetime | None]] = set()
 
     def transport(self) -> Transport:
         """To be called inside the process's loop."""
         if self._opened is None:
             self._opened = AiohttpTransport()
-            self._runtime.closing.append(self._opened.close)
+            self._runtime.closing.append(self._close)
         return self._opened
+
+    async def see_through(self, work: Coroutine[Any, Any, datetime | None]) -> datetime | None:
+        """Its result. It goes on if its job is cancelled: what has left must be put on record.
+
+        Jobs are cancelled when their worker stops, or loses PostgreSQL for longer than a moment.
+        """
+        task = asyncio.create_task(work, name="answer")
+        self._on_it.add(task)
+        task.add_done_callback(self._on_it.discard)
+        return await asyncio.shield(task)
+
+    async def _close(self) -> None:
+        if self._on_it:
+            longest = settings.sending().request_timeout_seconds + RECORD_SECONDS
+            await asyncio.wait(set(self._on_it), timeout=longest)
+        if self._opened is not None:
+            await self._opened.close()

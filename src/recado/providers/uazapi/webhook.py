@@ -84,13 +84,13 @@ def _message(document: Mapping[str, Any], whose: Mapping[str, Any]) -> Iterator[
 
 def _ours(message: Mapping[str, Any], whose: Mapping[str, Any]) -> Iterator[CallbackEvent]:
     kind, identifier = inbound.kind_of(message), bare(message.get("messageid") or message.get("id"))
-    if not identifier or kind in whatsapp.ABOUT_ANOTHER:
-        return
     digits, user_id = whatsapp.person(message.get("chatid"), message.get("chatlid"))
     by_api = inbound.true(message.get("wasSentByApi"))
     if (of := bare(message.get("edited"))) and not by_api:
         text = inbound.text_of(message)
         yield EditEvent(of=of, text=text, ours=True, sender=digits, user_id=user_id, **whose)
+        return
+    if not identifier or kind in whatsapp.ABOUT_ANOTHER:
         return
     reference = (word(message.get("track_id")) or None) if by_api else None
     if by_api:
