@@ -128,6 +128,23 @@ async def test_a_phone_is_connected_by_a_picture_and_the_channel_goes_on(line: L
     assert (await line.login())["status"] == "connected"
 
 
+async def test_a_check_renews_what_a_channel_waits_for(line: Line) -> None:
+    state = {"evolution": "instance/connectionState", "uazapi": "instance/status"}[line.provider]
+    rule = {
+        "match": {"channel": line.instance, "kind": state},
+        "fault": {"kind": "html"},
+        "count": 1,
+    }
+    faults = f"{line.simulator}/_sim/faults"
+    async with line.api.http.post(faults, json={"rules": [rule], "append": True}) as answer:
+        assert answer.status == 200, await answer.text()
+    away = {"evolution": "close", "uazapi": "disconnected"}[line.provider]
+    for detail in ("Unreadable answer", away):
+        checked = await line.api("POST", f"channels/{line.channel}/check")
+        assert checked["detail"].startswith(detail)
+        assert (await line.shown())["paused_reason"] == f"disconnected: {checked['detail']}"
+
+
 async def test_a_phone_is_connected_by_a_code(line: Line) -> None:
     asked = await line.login(phone="+55 (31) 99999-0001")
     assert len(asked["pairing_code"].replace("-", "")) == 8
