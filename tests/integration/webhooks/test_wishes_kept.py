@@ -80,6 +80,18 @@ async def test_who_is_recognised_by_a_number_is_shut_out_at_once(
     assert await runtime.redis.exists(contact_gate(number.workspace, contact))
 
 
+async def test_a_wish_told_without_a_number_is_kept_under_the_number_once_that_is_known(
+    runtime: Runtime, number: Number, api: Api
+) -> None:
+    contact, digits = await person(runtime, number.workspace)
+    name = {"from_user_id": f"BR.t{contact}"}
+    await write(runtime, number, {**said(""), **name})
+    await write(runtime, number, {**said(digits, "oi", at=NOON + 9), **name})
+    await api("DELETE", f"contacts/{contact}", status=204)
+    again = await api("POST", "contacts", {"phone": f"+{digits}"}, status=201)
+    assert await holds(runtime, number, again["id"]) == (NOON, "keyword")
+
+
 async def test_who_is_recognised_at_the_very_moment_is_heard_all_the_same(
     runtime: Runtime, number: Number
 ) -> None:

@@ -49,14 +49,16 @@ RETURNS TABLE (contact_id bigint, at timestamptz, source text) LANGUAGE sql STAB
     ORDER BY o.contact_id, o.at, o.id
 $$;
 
--- Of people who were no contacts at the time, or are no longer: now that they are, their wishes hold.
+-- Of people who were no contacts at the time, or are no longer: now that they are, their wishes hold,
+-- and stand under their numbers, by which they may be deleted and added again.
 CREATE FUNCTION take_up_consent(contacts bigint[], persons text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     back bigint[];
 BEGIN
     WITH taken AS (
-        UPDATE consent_change h SET contact_id = g.id
+        UPDATE consent_change h SET contact_id = g.id, person = c.phone_key
         FROM unnest(contacts, persons) AS g (id, person)
+        JOIN contact c ON c.workspace_id = current_workspace_id() AND c.id = g.id
         WHERE h.workspace_id = current_workspace_id() AND h.person = g.person
           AND h.contact_id IS NULL
         RETURNING g.id
