@@ -79,7 +79,7 @@ SETTINGS: Mapping[str, str] = {
     ),
     "RECADO_REQUEST_TIMEOUT_SECONDS": (
         "How long a provider may take to answer a message. What it has not answered by then is"
-        " `unknown`: it may have been sent."
+        " `unknown`: it may have been sent. 60 is the most."
     ),
     "RECADO_LEASE_SECONDS": (
         "How long the channels of a dead worker wait before another worker takes them."

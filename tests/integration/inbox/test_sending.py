@@ -247,6 +247,20 @@ async def test_after_a_flush_the_limits_know_of_answers(desk: MakeDesk, runtime:
     assert {limit.name: used for limit, used in grant.used} == dict.fromkeys(given, 1)
 
 
+async def test_what_begins_conversations_while_the_tier_is_not_known_is_not_forgotten_by_it(
+    desk: MakeDesk, runtime: Runtime
+) -> None:
+    at, tier = await desk(), limits.tier("waba", 5)
+    await at.written(hours_ago=25)
+    for known in (5, None):
+        await at.number.execute("UPDATE channel SET portfolio = 'waba', tier = %(t)s", t=known)
+        message = await at.put(TEMPLATE)
+        await at.send(message)
+        assert (await at.row(message))["status"] == "sent"
+        opened = await runtime.redis.hexists(key(at.workspace, "limits"), tier.mark)
+        assert opened == (known is not None)  # closed, it is filled from what is on record
+
+
 async def test_what_lost_its_job_gets_another_and_what_was_on_its_way_is_unknown(
     desk: MakeDesk, runtime: Runtime
 ) -> None:
