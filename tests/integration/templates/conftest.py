@@ -1,28 +1,4 @@
-from tests.integration.api.product import (
-    address,
-    api,
-    finish_jobs,
-    http,
-    other_api,
-    other_workspace,
-    own_database_url,
-    own_redis_url,
-    owner,
-    runtime,
-)
-from tests.integration.templates.playing import account, simulator
+"""The product under test, and a business account on the simulator."""
 
-__all__ = [
-    "account",
-    "address",
-    "api",
-    "finish_jobs",
-    "http",
-    "other_api",
-    "other_workspace",
-    "own_database_url",
-    "own_redis_url",
-    "owner",
-    "runtime",
-    "simulator",
-]
+from tests.integration.api.product import *  # noqa: F403 - fixtures, by their names
+from tests.integration.templates.playing import account, simulator  # noqa: F401 - likewise

@@ -1,33 +1,11 @@
+"""The product under test, and numbers that are called back for."""
+
 import pytest
-from tests.integration.api.product import (
-    Api,
-    address,
-    api,
-    finish_jobs,
-    http,
-    other_api,
-    other_workspace,
-    own_database_url,
-    own_redis_url,
-    owner,
-    runtime,
-)
+from tests.integration.api.product import *  # noqa: F403 - fixtures, by their names
+from tests.integration.api.product import Api
 from tests.integration.webhooks.calling import Number, connect
 
 from recado.domain.ids import WorkspaceId
-
-__all__ = [
-    "address",
-    "api",
-    "finish_jobs",
-    "http",
-    "other_api",
-    "other_workspace",
-    "own_database_url",
-    "own_redis_url",
-    "owner",
-    "runtime",
-]
 
 
 @pytest.fixture
