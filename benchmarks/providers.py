@@ -111,6 +111,13 @@ async def measure(opened: Stage, played: Played, count: int, share: float) -> No
 
     await until(heard, "all opt-outs", seconds=60)
     await asyncio.sleep(2)  # for what might still leave
+
+    async def told() -> bool:
+        return not await opened.rows(
+            channel.workspace_id, "SELECT FROM callback WHERE processed_at IS NULL"
+        )
+
+    await until(told, "all callbacks", seconds=90)
     await tell(opened, played, channel, run)
 
 

@@ -11,6 +11,7 @@ from recado.features.dispatch.transactions import short
 from recado.features.inbox import people as whose
 from recado.features.inbox import receipts, receiving
 from recado.features.webhooks import faults, news
+from recado.features.webhooks.early import put_back
 from recado.features.webhooks.poison import described, lies_in_the_data
 from recado.features.webhooks.routes import SQL
 from recado.features.webhooks.sorting import STATUSES, Batch, sort
@@ -59,12 +60,14 @@ async def _take(
             return
         taken += [row["id"] for row in rows]
         batch = sort(rows)
+        early = await put_back(tx, runtime, batch)  # first: what it knows, _act knows as well
         moved = await _act(tx, runtime, batch)
+        done = [one for one in zip(taken, batch.errors, strict=True) if one[0] not in early]
         await tx.run(
             SQL["processed"],
             workspace_id=workspace_id,
-            ids=taken,
-            errors=batch.errors,
+            ids=[callback for callback, _ in done],
+            errors=[error for _, error in done],
         )
     await _follow_up(runtime, workspace_id, batch, moved)
 

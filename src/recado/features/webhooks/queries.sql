@@ -33,6 +33,7 @@ SELECT * FROM unnest(%(workspaces)s::bigint[], %(channels)s::bigint[], %(bodies)
 WITH oldest AS MATERIALIZED (
     SELECT k.id, octet_length(k.body) AS size FROM callback k
     WHERE k.workspace_id = %(workspace_id)s AND k.processed_at IS NULL
+      AND (k.again_at IS NULL OR k.again_at <= now())
       AND (%(only)s::bigint IS NULL OR k.id = %(only)s)
     ORDER BY k.workspace_id, k.id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
@@ -45,6 +46,33 @@ FROM fitting f
 JOIN callback k ON k.workspace_id = %(workspace_id)s AND k.id = f.id
 JOIN channel c ON c.workspace_id = k.workspace_id AND c.id = k.channel_id
 ORDER BY k.id;
+
+-- name: put_back
+-- States without a reference, of messages that nobody knows, while something of their channel is on
+-- its way and its outcome, with the provider's id, is not on record: they may be of just that. One
+-- snapshot sees both, so nothing falls between. The wait doubles, as far as a minute.
+WITH early AS (
+    SELECT DISTINCT r.callback_id AS id
+    FROM unnest(%(callbacks)s::bigint[], %(channels)s::bigint[], %(provider_ids)s::text[])
+        AS r (callback_id, channel_id, provider_id)
+    WHERE NOT EXISTS (SELECT FROM part p
+        WHERE p.workspace_id = %(workspace_id)s AND p.provider_id = r.provider_id)
+      AND NOT EXISTS (SELECT FROM message m
+        WHERE m.workspace_id = %(workspace_id)s AND m.channel_id = r.channel_id
+          AND m.direction = 'out' AND m.provider_id = r.provider_id)
+      AND (EXISTS (SELECT FROM attempt a
+            WHERE a.workspace_id = %(workspace_id)s AND a.channel_id = r.channel_id
+              AND a.status = 'claimed' AND a.claimed_at > now() - interval '10 minutes')
+        OR EXISTS (SELECT FROM message_attempt a
+            WHERE a.workspace_id = %(workspace_id)s AND a.channel_id = r.channel_id
+              AND a.status = 'claimed' AND a.claimed_at > now() - interval '10 minutes'))
+)
+UPDATE callback k
+SET again_at = clock_timestamp() + greatest(clock_timestamp() - k.received_at, interval '1 second')
+FROM early e
+WHERE k.workspace_id = %(workspace_id)s AND k.id = e.id
+  AND k.received_at > now() - interval '1 minute'
+RETURNING k.id, k.again_at;
 
 -- name: processed
 UPDATE callback k SET processed_at = now(), error = p.error
@@ -218,8 +246,9 @@ WHERE k.workspace_id = current_workspace_id()
 ORDER BY k.workspace_id, k.id;
 
 -- name: wait_again
-UPDATE callback k SET processed_at = NULL, error = NULL
-WHERE k.workspace_id = current_workspace_id() AND k.processed_at IS NOT NULL
+UPDATE callback k SET processed_at = NULL, again_at = NULL, error = NULL
+WHERE k.workspace_id = current_workspace_id()
+  AND (k.processed_at IS NOT NULL OR k.again_at IS NOT NULL)
   AND (%(channel_id)s::bigint IS NULL OR k.channel_id = %(channel_id)s)
   AND (%(since)s::timestamptz IS NULL OR k.received_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR k.received_at < %(until)s)

@@ -34,12 +34,14 @@ class Batch:
 
     Attributes:
         reports: States of messages, in words of `STATUSES`.
+        reported_by: For each of them the id of the callback.
         people: Somebody wrote, called, reacted, or typed on our own phone.
         news: What concerns numbers, accounts, templates and connections.
         errors: For each callback what made it unreadable, or None.
     """
 
     reports: list[tuple[ChannelId, StatusEvent]] = field(default_factory=list)
+    reported_by: list[int] = field(default_factory=list)
     people: list[tuple[ChannelId, CallbackEvent]] = field(default_factory=list)
     news: list[tuple[ChannelId, CallbackEvent]] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
@@ -68,6 +70,7 @@ def sort(rows: Sequence[Mapping[str, Any]]) -> Batch:
         for event in events:
             metrics.EVENTS.labels(row["provider"], type(event).__name__).inc()
             _put(batch, ChannelId(row["channel_id"]), event)
+        batch.reported_by.extend([row["id"]] * (len(batch.reports) - len(batch.reported_by)))
     return batch
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from recado.domain.ids import ChannelId, WorkspaceId
@@ -96,5 +96,18 @@ async def defer_applying(runtime: Runtime, tx: Transaction, workspace_id: Worksp
         # No lock beside it: one held by a worker that died would keep all callbacks waiting until
         # it is missed. Jobs side by side take different callbacks.
         once=f"callbacks {workspace_id}",
+        workspace_id=workspace_id,
+    )
+
+
+async def apply_again(
+    runtime: Runtime, tx: Transaction, workspace_id: WorkspaceId, at: datetime
+) -> None:
+    """Have a workspace's callbacks applied at a later time: one job for each second."""
+    await runtime.queue.defer(
+        tx,
+        "webhooks:apply",
+        at=at,
+        once=f"callbacks {workspace_id} {int(at.timestamp())}",
         workspace_id=workspace_id,
     )

@@ -210,6 +210,7 @@ CREATE TABLE callback (
     channel_id bigint NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
     body bytea NOT NULL,
+    again_at timestamptz,  -- not before this: it may speak of what is not on record yet
     processed_at timestamptz,
     error text,
     PRIMARY KEY (workspace_id, id),
