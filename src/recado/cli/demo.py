@@ -87,8 +87,7 @@ async def _access(runtime: Runtime, home: Path) -> Access:
 
 async def _connect(runtime: Runtime, workspace_id: WorkspaceId) -> None:
     """The simulator forgets its numbers when it ends: tell it all of them again."""
-    transport = AiohttpTransport()
-    try:
+    async with AiohttpTransport() as transport:
         async with runtime.db.workspace(workspace_id) as tx:
             try:
                 await channels.named(tx, CHANNEL)
@@ -97,8 +96,6 @@ async def _connect(runtime: Runtime, workspace_id: WorkspaceId) -> None:
                     tx, runtime, transport, name=CHANNEL, provider="simulator", config={}
                 )
         await channels.reconnect(runtime, transport, provider="simulator")
-    finally:
-        await transport.close()
 
 
 async def run(console: Console, tick: Callable[[], None]) -> CampaignId:

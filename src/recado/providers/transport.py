@@ -4,7 +4,7 @@ import os
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -84,7 +84,7 @@ class _Request(aiohttp.ClientRequest):
 
 
 class AiohttpTransport:
-    """The Transport of a process; open it inside a running loop.
+    """The Transport of a process, or of a piece of work; open it inside a running loop.
 
     Workspaces name the addresses, so it goes only where `settings.Sending` lets them; the simulator
     is the installation's own.
@@ -107,6 +107,12 @@ class AiohttpTransport:
             auto_decompress=True,
             headers={"User-Agent": "recado"},
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def send(
         self, request: HttpRequest, *, write_before: float | None = None, timeout: float

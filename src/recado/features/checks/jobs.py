@@ -20,11 +20,8 @@ def blueprint(runtime: Runtime) -> Blueprint:
 
     @tasks.task(name="step", queue=QUEUE)
     async def step(*, workspace_id: int, check_id: int) -> None:
-        transport = AiohttpTransport()
-        try:
+        async with AiohttpTransport() as transport:
             await work.step(runtime, transport, WorkspaceId(workspace_id), CheckId(check_id))
-        finally:
-            await transport.close()
 
     @tasks.periodic(cron="* * * * *")
     @tasks.task(name="sweep", queue=QUEUE, queueing_lock="sweep checks of numbers")

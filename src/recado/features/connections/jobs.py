@@ -1,6 +1,7 @@
 """Background work on connections: what callbacks did not say, or said and got lost."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
@@ -75,27 +76,21 @@ async def for_all(runtime: Runtime, what: What) -> int:
 
 async def ask_once(runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId) -> None:
     """Ask for one channel's number; one that is deleted meanwhile is none of ours."""
-    transport = AiohttpTransport()
-    try:
-        await numbers.ask(runtime, transport, workspace_id, channel_id)
-    except NotFound:
-        return
-    finally:
-        await transport.close()
+    async with AiohttpTransport() as transport:
+        with suppress(NotFound):
+            await numbers.ask(runtime, transport, workspace_id, channel_id)
 
 
 async def look_once(runtime: Runtime, workspace_id: WorkspaceId, channel_id: ChannelId) -> None:
     """Ask how one channel's phone is; connected, it goes on."""
-    transport = AiohttpTransport()
     try:
         async with runtime.db.workspace(workspace_id) as tx:
             channel = service.opened_channel(await service.get(tx, channel_id), runtime)
-        at = clock.now()
-        answer = await channel.adapter.check(transport, channel.config)
     except NotFound:
         return
-    finally:
-        await transport.close()
+    at = clock.now()
+    async with AiohttpTransport() as transport:
+        answer = await channel.adapter.check(transport, channel.config)
     if answer.status == "connected":
         back = Connection(answer.status, at, answer.detail)
         await connections(runtime, workspace_id, {channel_id: back})

@@ -17,11 +17,8 @@ def blueprint(runtime: Runtime) -> Blueprint:
 
     @tasks.task(name="sync", queue=QUEUE)
     async def sync(*, workspace_id: int) -> None:
-        transport = AiohttpTransport()
-        try:
+        async with AiohttpTransport() as transport:
             await service.sync_due(runtime, transport, WorkspaceId(workspace_id))
-        finally:
-            await transport.close()
 
     @tasks.periodic(cron="*/5 * * * *")
     @tasks.task(name="sweep", queue=QUEUE, queueing_lock="sweep templates")
