@@ -48,17 +48,6 @@ SET valid = valid + %(valid)s, dead = dead + %(dead)s, unknown = unknown + %(unk
     failures = 0, detail = NULL
 WHERE workspace_id = current_workspace_id() AND id = %(check_id)s;
 
--- name: learn
--- What the provider calls the people, so that messages under that name find them.
-INSERT INTO identity AS i (workspace_id, provider, user_id, contact_id, learned_at)
-SELECT DISTINCT ON (g.user_id) current_workspace_id(), %(provider)s, g.user_id, c.id, %(now)s
-FROM unnest(%(contacts)s::bigint[], %(user_ids)s::text[]) AS g (contact_id, user_id)
-JOIN contact c ON c.workspace_id = current_workspace_id() AND c.id = g.contact_id
-WHERE g.user_id IS NOT NULL ORDER BY g.user_id, c.id
-ON CONFLICT (workspace_id, provider, user_id)
-DO UPDATE SET contact_id = excluded.contact_id, learned_at = excluded.learned_at
-WHERE i.learned_at < excluded.learned_at AND i.contact_id <> excluded.contact_id;
-
 -- name: wait
 UPDATE number_check SET next_at = %(at)s, failures = failures + %(failures)s,
     detail = coalesce(%(detail)s, detail)

@@ -6,7 +6,7 @@ few, small and far between.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from recado.domain.errors import NotFound
@@ -17,6 +17,7 @@ from recado.features.channels.service import OpenChannel
 from recado.features.checks import service
 from recado.features.checks.service import SQL
 from recado.features.contacts import reach
+from recado.features.inbox import people
 from recado.platform import clock
 from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
@@ -50,7 +51,7 @@ async def step(
     async with runtime.db.workspace(workspace_id) as tx:
         contacts = [ContactId(row["contact_id"]) for row in rows]
         if answers is not None:
-            await _keep(tx, check_id, channel.adapter.name, contacts, answers)
+            await _keep(tx, check_id, channel.id, contacts, answers)
         elif fault is not None and fault.error_class is ErrorClass.UNKNOWN_CODE:
             # It has answered, and asked again would answer the same.
             await _count(tx, check_id, contacts, unknown=len(contacts))
@@ -85,18 +86,18 @@ async def _claim(
 async def _keep(
     tx: Transaction,
     check_id: CheckId,
-    provider: str,
+    channel_id: ChannelId,
     contacts: Sequence[ContactId],
     answers: Sequence[NumberCheck],
 ) -> None:
     await reach.note_checks(tx, contacts, answers)
-    await tx.run(
-        SQL["learn"],
-        provider=provider,
-        contacts=contacts,
-        user_ids=[answer.user_id for answer in answers],
-        now=clock.now(),
-    )
+    # Messages under what the provider calls them find them from now on; of two, the first.
+    now = clock.now()
+    named: dict[tuple[ChannelId, str], tuple[ContactId, datetime]] = {}
+    for contact, answer in zip(contacts, answers, strict=True):
+        if answer.user_id is not None:
+            named.setdefault((channel_id, answer.user_id), (contact, now))
+    await people.learn(tx, named)
     valid = sum(answer.exists for answer in answers)
     await _count(tx, check_id, contacts, valid=valid, dead=len(answers) - valid)
 

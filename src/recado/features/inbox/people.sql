@@ -29,6 +29,7 @@ SELECT DISTINCT ON (c.provider, g.user_id)
 FROM unnest(%(channels)s::bigint[], %(user_ids)s::text[], %(contacts)s::bigint[],
     %(times)s::timestamptz[]) AS g (channel_id, user_id, contact_id, at)
 JOIN channel c ON c.workspace_id = %(workspace_id)s AND c.id = g.channel_id
+JOIN contact p ON p.workspace_id = %(workspace_id)s AND p.id = g.contact_id  -- not deleted since
 ORDER BY c.provider, g.user_id, g.at DESC
 ON CONFLICT (workspace_id, provider, user_id)
 DO UPDATE SET contact_id = excluded.contact_id, learned_at = excluded.learned_at
