@@ -1,6 +1,7 @@
 """When a conversation is open: the person has written, or called, within a day."""
 
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final
 
 WINDOW: Final = timedelta(hours=24)
@@ -16,3 +17,25 @@ def is_open(last_inbound_at: datetime | None, now: datetime) -> bool:
     """Whether it can be answered freely at this moment."""
     until = open_until(last_inbound_at)
     return until is not None and now < until
+
+
+class Shut(Enum):
+    """Why nothing may be sent in a conversation."""
+
+    OPTED_OUT = "opted_out"
+    WINDOW = "window_closed"
+
+
+def shut(*, is_open: bool, opted_out: bool, needs_template: bool) -> Shut | None:
+    """Why a message may not be sent now; None if it may.
+
+    Args:
+        is_open: They are talking to us: then anything may, opted out or not.
+        opted_out: They want no messages.
+        needs_template: The provider lets only templates begin a conversation, and it is none.
+    """
+    if is_open:
+        return None
+    if opted_out:
+        return Shut.OPTED_OUT
+    return Shut.WINDOW if needs_template else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recado.domain import conversations, links
+from recado.domain.conversations import Shut
 from recado.domain.errors import Conflict, InvalidInput, NotFound
 from recado.domain.ids import ConversationId, MessageId
 from recado.features.dispatch import contents
@@ -70,9 +71,11 @@ async def answer(
         raise TooLong(length=len(text), most=most)
     for link in contents.links(said):
         links.check(link, allow_private=settings.sending().allow_private_links)
-    if not conversations.is_open(row["last_inbound_at"], clock.now()):
-        if row["opted_out_at"] is not None:
-            raise PersonOptedOut
-        if capabilities.conversations_only and not isinstance(said, Template):
-            raise ConversationClosed
+    why = conversations.shut(
+        is_open=conversations.is_open(row["last_inbound_at"], clock.now()),
+        opted_out=row["opted_out_at"] is not None,
+        needs_template=capabilities.conversations_only and not isinstance(said, Template),
+    )
+    if why is not None:
+        raise PersonOptedOut if why is Shut.OPTED_OUT else ConversationClosed
     return await outgoing.put(tx, runtime, conversation_id, content, author=author)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recado.domain import conversations
+from recado.domain.conversations import Shut
 from recado.domain.ids import ChannelId, ContactId, MessageId, MessageReference, WorkspaceId
 from recado.domain.limits import Path
 from recado.domain.retry import ErrorClass
@@ -19,12 +20,19 @@ from recado.platform import clock, sql
 from recado.platform.postgres import Row, Transaction
 from recado.platform.runtime import Runtime
 from recado.providers.base import Message, ProviderFault
-from recado.providers.content import Template
+from recado.providers.content import Content, Template
 
 SQL = sql.load(__package__, "sending.sql")
 
 LOOK_AGAIN = timedelta(seconds=30)  # whether somebody has mended the channel
 IN_TURN = timedelta(seconds=1)
+_SHUT = {
+    Shut.OPTED_OUT: (ErrorClass.OPT_OUT, "The contact wants no messages."),
+    Shut.WINDOW: (
+        ErrorClass.WINDOW,
+        "24 hours have passed since their last message: only a template may be sent.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ async def claim(
         content = contents.unfilled(row["content"])
         answers = conversations.is_open(row["last_inbound_at"], now)
         to = _address(row)
-        if fault := _forbidden(channel, row, to, answers=answers, begins=_begins(content)):
+        if fault := _forbidden(channel, row, to, content, answers=answers):
             await _refuse(tx, message_id, fault)
             return None
         later = _later(channel, row, now)
@@ -126,25 +134,20 @@ def _address(row: Mapping[str, Any]) -> str:
     return row["address"] or (row["phone"] or "").lstrip("+") or row["person"] or ""
 
 
-def _begins(content: object) -> bool:
-    return isinstance(content, Template)
-
-
 def _forbidden(
-    channel: OpenChannel, row: Row, to: str, *, answers: bool, begins: bool
+    channel: OpenChannel, row: Row, to: str, content: Content, *, answers: bool
 ) -> ProviderFault | None:
     if channel.deleted:
         return ProviderFault("channel_deleted", ErrorClass.REQUEST, "The channel was deleted.")
     if not to:
         return ProviderFault("no_address", ErrorClass.CONTACT_DATA, "Nobody knows their number.")
-    if answers:
-        return None
-    if row["opted_out"]:
-        return ProviderFault("opted_out", ErrorClass.OPT_OUT, "The contact wants no messages.")
-    if channel.adapter.capabilities.conversations_only and not begins:
-        detail = "24 hours have passed since their last message: only a template may be sent."
-        return ProviderFault("window_closed", ErrorClass.WINDOW, detail)
-    return None
+    only_templates = channel.adapter.capabilities.conversations_only
+    why = conversations.shut(
+        is_open=answers,
+        opted_out=row["opted_out"],
+        needs_template=only_templates and not isinstance(content, Template),
+    )
+    return None if why is None else ProviderFault(why.value, *_SHUT[why])
 
 
 def _later(channel: OpenChannel, row: Row, now: datetime) -> datetime | None:
